@@ -1,0 +1,54 @@
+# Everything needs Go and nothing else. Servers and tools are built from pinned
+# modules below test/ into caches outside this directory.
+
+export CGO_ENABLED = 0
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
+BENCHTIME ?= 5
+FUZZTIME  ?= 1m
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build static binaries into bin/
+	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/...
+
+.PHONY: demo
+demo: build ## Lose a real three-member etcd cluster and restore it, in under a minute
+	@go run ./test/demo
+
+.PHONY: servers
+servers: ## Build the real etcd 3.5, 3.6 and 3.7 that the tests run
+	go run ./test/servers
+
+# The race detector needs cgo, hence a C compiler; without one the same tests
+# run without it.
+RACE := $(shell command -v cc >/dev/null 2>&1 && echo -race)
+
+.PHONY: test
+test: export CGO_ENABLED = $(if $(RACE),1,0)
+test: servers ## Run every test against real servers, with the race detector
+	go test $(RACE) -timeout 20m $(TESTFLAGS) ./...
+
+.PHONY: fuzz
+fuzz: ## Fuzz every parser, FUZZTIME each (default 1m)
+	@grep -rlE '^func Fuzz' --include '*_test.go' . | xargs -n 1 dirname | sort -u | while read -r pkg; do \
+		for target in $$(go test -list '^Fuzz' "$$pkg" | grep '^Fuzz'); do \
+			echo "== $$pkg $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \
+		done; \
+	done
+
+.PHONY: bench
+bench: build servers ## Compare with etcdutl, etcdctl and cp on a 2 GiB database
+	go run ./test/bench
+
+.PHONY: lint
+lint: ## Run the linters of .golangci.yml
+	go tool -modfile test/tools/go.mod golangci-lint run ./...
+
+.PHONY: clean
+clean: ## Remove bin/ (the caches outside the repository stay)
+	rm -rf bin

@@ -1,0 +1,155 @@
+package etcdtest
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// Config describes a cluster.
+type Config struct {
+	Version Version
+	Size    int      // members m1, m2, …; zero means one
+	TLS     *TLS     // nil: plain HTTP
+	Token   string   // empty: etcd's default, as in a kubeadm cluster
+	Args    []string // further flags of every member
+}
+
+// Cluster is a set of members that were or will be started together.
+type Cluster struct {
+	Members []*Member
+
+	cfg   Config
+	dir   string
+	state string // --initial-cluster-state: new, until a member is added
+}
+
+// New settles names, ports and directories, and starts nothing. It skips the
+// test where the version is not available.
+func New(t T, cfg Config) *Cluster {
+	t.Helper()
+	Binary(t, cfg.Version, "etcd")
+	if cfg.Token == "" {
+		cfg.Token = "etcd-cluster"
+	}
+	c := &Cluster{cfg: cfg, dir: t.TempDir(), state: "new"}
+	for range max(cfg.Size, 1) {
+		c.add(t)
+	}
+	t.Cleanup(func() {
+		for _, m := range c.Members {
+			m.end(t)
+		}
+	})
+	return c
+}
+
+func (c *Cluster) add(t T) *Member {
+	t.Helper()
+	name := fmt.Sprintf("m%d", len(c.Members)+1)
+	m := &Member{
+		Name:      name,
+		DataDir:   filepath.Join(c.dir, name+".etcd"),
+		PeerURL:   c.url(port(t)),
+		ClientURL: c.url(port(t)),
+		LogFile:   filepath.Join(c.dir, name+".log"),
+		cluster:   c,
+	}
+	c.Members = append(c.Members, m)
+	return m
+}
+
+func (c *Cluster) url(port int) string {
+	if c.cfg.TLS != nil {
+		return fmt.Sprintf("https://127.0.0.1:%d", port)
+	}
+	return fmt.Sprintf("http://127.0.0.1:%d", port)
+}
+
+// Start starts every member that is not running and waits until all serve.
+func (c *Cluster) Start(t T) {
+	t.Helper()
+	for _, m := range c.Members {
+		if !m.Running() {
+			m.Start(t)
+		}
+	}
+	for _, m := range c.Members {
+		m.Ready(t)
+	}
+}
+
+// AddLearner adds a member that does not vote, starts it and waits until it
+// follows.
+func (c *Cluster) AddLearner(t T) *Member {
+	t.Helper()
+	client := c.Client(t)
+	m := c.add(t)
+	if _, err := client.MemberAddAsLearner(t.Context(), []string{m.PeerURL}); err != nil {
+		t.Fatalf("add learner %s: %v", m.Name, err)
+	}
+	m.Learner = true
+	c.state = "existing"
+	m.Start(t)
+	m.Ready(t)
+	return m
+}
+
+// Kill ends every running member with SIGKILL.
+func (c *Cluster) Kill(t T) {
+	t.Helper()
+	for _, m := range c.Members {
+		if m.Running() {
+			m.Kill(t)
+		}
+	}
+}
+
+// Stop ends every running member with SIGTERM.
+func (c *Cluster) Stop(t T) {
+	t.Helper()
+	for _, m := range c.Members {
+		if m.Running() {
+			m.Stop(t)
+		}
+	}
+}
+
+// InitialCluster is the value of --initial-cluster, for etcd and for a restore.
+func (c *Cluster) InitialCluster() string {
+	var pairs []string
+	for _, m := range c.Members {
+		pairs = append(pairs, m.Name+"="+m.PeerURL)
+	}
+	return strings.Join(pairs, ",")
+}
+
+// Endpoints are the client URLs of all members.
+func (c *Cluster) Endpoints() []string {
+	var urls []string
+	for _, m := range c.Members {
+		urls = append(urls, m.ClientURL)
+	}
+	return urls
+}
+
+// Client is connected to every voting member (learners refuse most requests)
+// and closed at the end of the test.
+func (c *Cluster) Client(t T) *clientv3.Client {
+	t.Helper()
+	var voters []string
+	for _, m := range c.Members {
+		if !m.Learner {
+			voters = append(voters, m.ClientURL)
+		}
+	}
+	return c.dial(t, voters)
+}
+
+// Client is connected to this member alone.
+func (m *Member) Client(t T) *clientv3.Client {
+	t.Helper()
+	return m.cluster.dial(t, []string{m.ClientURL})
+}
