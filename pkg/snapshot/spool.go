@@ -1,0 +1,82 @@
+package snapshot
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/etcd-restore/etcd-restore/pkg/internal/hint"
+)
+
+// zstdMagic begins every zstd frame (RFC 8878, 3.1.1).
+const zstdMagic = "\x28\xb5\x2f\xfd"
+
+func isZstd(r io.ReaderAt) (bool, error) {
+	head := make([]byte, len(zstdMagic))
+	if _, err := r.ReadAt(head, 0); err != nil && err != io.EOF {
+		return false, err
+	}
+	return bytes.Equal(head, []byte(zstdMagic)), nil
+}
+
+// Decompress returns the snapshot that r holds, decompressed if it is zstd.
+// Close releases the decoder, not r.
+func Decompress(r io.Reader) (io.ReadCloser, error) {
+	in := bufio.NewReaderSize(r, 1<<20)
+	head, err := in.Peek(len(zstdMagic))
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	if string(head) != zstdMagic {
+		return io.NopCloser(in), nil
+	}
+	// One goroutine and a bounded window: a frame that asks for more is refused.
+	d, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(32<<20), zstd.WithDecoderLowmem(true))
+	if err != nil {
+		return nil, err
+	}
+	return zstdReader{d}, nil
+}
+
+type zstdReader struct{ d *zstd.Decoder }
+
+func (z zstdReader) Read(p []byte) (int, error) {
+	n, err := z.d.Read(p)
+	if err != nil && err != io.EOF {
+		err = fmt.Errorf("%w: zstd: %w", ErrCorrupt, err)
+	}
+	return n, err
+}
+
+func (z zstdReader) Close() error {
+	z.d.Close()
+	return nil
+}
+
+// Spool opens the snapshot that r streams, compressed or not, by way of a
+// nameless file in the directory for temporary files. name is for messages.
+func Spool(name string, r io.Reader) (*File, error) {
+	in, err := Decompress(r)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	defer in.Close()
+	tmp, err := os.CreateTemp("", "etcd-snapshot-*.db")
+	if err != nil {
+		return nil, fmt.Errorf("make room for %s: %w", name, err)
+	}
+	if err := os.Remove(tmp.Name()); err != nil {
+		tmp.Close()
+		return nil, fmt.Errorf("make room for %s: %w", name, err)
+	}
+	if _, err := io.Copy(tmp, in); err != nil {
+		tmp.Close()
+		return nil, hint.New(fmt.Errorf("read %s into %s: %w", name, os.TempDir(), err),
+			"set TMPDIR to a directory with room for the whole snapshot if this one is full")
+	}
+	return open(name, tmp)
+}
