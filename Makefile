@@ -4,8 +4,7 @@
 export CGO_ENABLED = 0
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
-BENCHTIME ?= 5
-FUZZTIME  ?= 1m
+FUZZTIME ?= 1m
 
 .PHONY: help
 help: ## Show this list

@@ -124,7 +124,7 @@ func (m *Member) signal(t T, sig syscall.Signal) {
 	if err := m.proc.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		t.Fatalf("%s to %s: %v", sig, m.Name, err)
 	}
-	m.Wait(t)
+	_ = m.Wait(t) // that it ended by a signal is no news
 }
 
 // Wait waits until the process has exited by itself and returns its error.

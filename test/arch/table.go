@@ -1,0 +1,112 @@
+package arch
+
+// Module is the path of the module under test.
+const Module = "github.com/etcd-restore/etcd-restore"
+
+// Row is what one package may import.
+type Row struct {
+	Package string   // relative to the module
+	May     []string // packages of this module it may import directly
+	Never   []Ban    // what it must not reach, not even through another package of this module
+}
+
+// Ban forbids a package, or with a trailing /... everything below it too.
+type Ban struct {
+	Import  string
+	Instead string
+}
+
+// Table has a row for every package, floor by floor, lowest first; test asks
+// each package to keep to its row.
+func Table() []Row {
+	const (
+		hint       = "pkg/internal/hint"
+		durable    = "pkg/internal/durable"
+		boltfile   = "pkg/internal/boltfile"
+		keyset     = "pkg/internal/keyset"
+		schema     = "pkg/schema"
+		membership = "pkg/membership"
+		revision   = "pkg/revision"
+		keyspace   = "pkg/keyspace"
+		snapshot   = "pkg/snapshot"
+		datadir    = "pkg/datadir"
+		restore    = "pkg/restore"
+		etcdclient = "pkg/etcdclient"
+		iostreams  = "plugins/internal/iostreams"
+		exitcode   = "plugins/internal/exitcode"
+		output     = "plugins/internal/output"
+		progress   = "plugins/internal/progress"
+		snapshotx  = "plugins/snapshotx"
+		etcdtest   = "test/etcdtest"
+	)
+	return []Row{
+		// Ground floor: files only.
+		{hint, nil, ground()},
+		{durable, []string{hint}, ground()},
+		{boltfile, []string{hint}, ground()},
+		{keyset, nil, ground()},
+		{schema, nil, ground()},
+		{membership, []string{hint}, ground()},
+		{revision, nil, append(ground(), Ban{"*.*/...", "revision is arithmetic: pass it plain numbers"})},
+		{keyspace, []string{hint, boltfile, keyset, schema}, ground()},
+		{snapshot, []string{hint, durable, boltfile, keyset, schema, membership, keyspace}, ground()},
+		{datadir, []string{hint, durable, boltfile, schema, membership, snapshot}, ground()},
+		{restore, []string{hint, durable, boltfile, schema, membership, revision, keyspace, snapshot, datadir}, ground()},
+
+		// First floor: one live thing each.
+		{etcdclient, []string{hint}, library()},
+
+		// The command trees.
+		{iostreams, nil, tree()},
+		{exitcode, nil, tree()},
+		{output, nil, tree()},
+		{progress, []string{iostreams, output}, tree()},
+		{snapshotx, []string{
+			hint, durable, schema, membership, revision, keyspace, snapshot, datadir, restore, etcdclient,
+			iostreams, exitcode, output, progress,
+		}, tree()},
+		{"cmd/etcdctl-snapshot-x", []string{snapshotx, iostreams}, tree()},
+
+		// The tests' own programs and helpers. What a test file imports is not checked.
+		{etcdtest, nil, nil},
+		{"test/arch", nil, nil},
+		{"test/bench", []string{etcdtest}, nil},
+		{"test/demo", []string{etcdtest}, nil},
+		{"test/servers", []string{etcdtest}, nil},
+	}
+}
+
+// library bans what nothing below pkg/ may import.
+func library() []Ban {
+	const data = "return values and errors; report progress through a small interface that the package declares"
+	return append(kubernetesFree(),
+		Ban{"flag", "take parameters; flags belong to plugins/"},
+		Ban{"github.com/spf13/...", "take parameters; flags and commands belong to plugins/"},
+		Ban{"log/...", data},
+		Ban{"golang.org/x/term", data},
+		Ban{"github.com/olekukonko/...", data},
+	)
+}
+
+// ground bans what needs a network: the lowest floor works on files, on a host
+// where nothing else may be alive.
+func ground() []Ban {
+	const above = "ground-floor packages work on files; what talks to a live member belongs to pkg/etcdclient"
+	return append(library(),
+		Ban{"net", "use net/url or net/netip; " + above},
+		Ban{"net/http/...", above},
+		Ban{"google.golang.org/grpc/...", above},
+		Ban{"go.etcd.io/etcd/client/v3/...", above},
+	)
+}
+
+// tree bans what a command tree must not link.
+func tree() []Ban {
+	return append(kubernetesFree(), Ban{"log/...", "print through the streams that Run was given"})
+}
+
+// kubernetesFree is for everything that etcdctl-snapshot-x links.
+func kubernetesFree() []Ban {
+	const why = "etcdctl-snapshot-x is for any etcd and links no Kubernetes code"
+	return []Ban{{"k8s.io/...", why}, {"sigs.k8s.io/...", why}}
+}

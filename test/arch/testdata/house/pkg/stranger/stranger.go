@@ -1,0 +1,2 @@
+// Package stranger has no row in the table.
+package stranger
