@@ -2,6 +2,7 @@ package etcdtest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -21,148 +22,149 @@ type KubernetesOptions struct {
 	Seed    uint64 // of the values
 }
 
-// Kubernetes is what LoadKubernetes left behind.
+// Kubernetes is the state of a control plane that writes into an etcd. It
+// remembers the mod revision of everything it wrote, as a watch cache does.
 type Kubernetes struct {
 	Revision  int64 // after the last write
 	Compacted int64 // 0: nothing was
 	Writes    int
 	Deleted   int
 	Leases    []clientv3.LeaseID
+
+	client   *clientv3.Client
+	opts     KubernetesOptions
+	random   *rand.Rand
+	versions map[string]int64
+	round    int
+	err      error // the first one, after which nothing more is written
 }
 
 // LoadKubernetes writes what API servers write: objects of several sizes below
 // /registry, created and updated by transactions that compare the mod revision,
 // some deleted again, and events and API-server endpoints that hang on leases.
 func LoadKubernetes(ctx context.Context, client *clientv3.Client, opts KubernetesOptions) (*Kubernetes, error) {
-	a := &apiserver{
-		ctx:      ctx,
+	opts.Nodes = cmp.Or(opts.Nodes, 5)
+	opts.Pods = cmp.Or(opts.Pods, 50)
+	opts.Rounds = cmp.Or(opts.Rounds, 3)
+	k := &Kubernetes{
 		client:   client,
+		opts:     opts,
 		random:   rand.New(rand.NewPCG(opts.Seed, 1)),
 		versions: make(map[string]int64),
 	}
-	nodes, pods, rounds := orDefault(opts.Nodes, 5), orDefault(opts.Pods, 50), orDefault(opts.Rounds, 3)
-	a.create(nodes, pods)
-	for round := range rounds {
-		if opts.Compact && round == rounds-1 {
-			a.compact()
+	k.create(ctx)
+	for round := range opts.Rounds {
+		if opts.Compact && round == opts.Rounds-1 {
+			k.compact(ctx)
 		}
-		a.update(nodes, pods, round)
+		k.update(ctx)
 	}
-	return &a.result, a.err
+	return k, k.err
 }
 
-// apiserver remembers the mod revision of what it wrote, as a watch cache
-// does, and its first error, after which it writes nothing more.
-type apiserver struct {
-	ctx      context.Context
-	client   *clientv3.Client
-	random   *rand.Rand
-	versions map[string]int64
-	result   Kubernetes
-	err      error
+// Churn goes on for some more rounds of updates.
+func (k *Kubernetes) Churn(ctx context.Context, rounds int) error {
+	for range rounds {
+		k.update(ctx)
+	}
+	return k.err
 }
 
-func (a *apiserver) create(nodes, pods int) {
+func (k *Kubernetes) create(ctx context.Context) {
 	for _, name := range []string{"default", "kube-system", "kube-node-lease", "shop"} {
-		a.put("/registry/namespaces/"+name, 300, 0)
+		k.put(ctx, "/registry/namespaces/"+name, 300, 0)
 	}
-	for i := range nodes {
-		a.put(fmt.Sprintf("/registry/minions/node-%d", i), 6<<10, 0)
+	for i := range k.opts.Nodes {
+		k.put(ctx, fmt.Sprintf("/registry/minions/node-%d", i), 6<<10, 0)
 	}
-	a.put("/registry/configmaps/shop/catalogue", 96<<10, 0)
-	a.put("/registry/secrets/shop/tls", 4<<10, 0)
-	a.put("/registry/services/specs/shop/web", 900, 0)
-	a.put("/registry/masterleases/10.0.0.1", 60, a.grant(600))
-	for i := range pods {
-		a.put(pod(i), 2<<10, 0)
+	k.put(ctx, "/registry/configmaps/shop/catalogue", 96<<10, 0)
+	k.put(ctx, "/registry/secrets/shop/tls", 4<<10, 0)
+	k.put(ctx, "/registry/services/specs/shop/web", 900, 0)
+	k.put(ctx, "/registry/masterleases/10.0.0.1", 60, k.grant(ctx, 600))
+	for i := range k.opts.Pods {
+		k.put(ctx, pod(i), 2<<10, 0)
 	}
 }
 
 // update is one round of a cluster's life: kubelets renew, pods change, one
 // pod in ten is replaced and leaves an event behind.
-func (a *apiserver) update(nodes, pods, round int) {
-	for i := range nodes {
-		a.put(fmt.Sprintf("/registry/leases/kube-node-lease/node-%d", i), 400, 0)
+func (k *Kubernetes) update(ctx context.Context) {
+	for i := range k.opts.Nodes {
+		k.put(ctx, fmt.Sprintf("/registry/leases/kube-node-lease/node-%d", i), 400, 0)
 	}
-	events := a.grant(3600)
-	for i := range pods {
-		if i%10 == round%10 {
-			a.delete(pod(i))
-			a.put(fmt.Sprintf("/registry/events/shop/web-%d.%d", i, round), 700, events)
+	events := k.grant(ctx, 3600)
+	for i := range k.opts.Pods {
+		if i%10 == k.round%10 {
+			k.delete(ctx, pod(i))
+			k.put(ctx, fmt.Sprintf("/registry/events/shop/web-%d.%d", i, k.round), 700, events)
 		}
-		a.put(pod(i), 2<<10+a.random.IntN(1<<10), 0)
+		k.put(ctx, pod(i), 2<<10+k.random.IntN(1<<10), 0)
 	}
+	k.round++
 }
 
 func pod(i int) string { return fmt.Sprintf("/registry/pods/shop/web-%d", i) }
 
 // put creates or updates key under the condition that nobody else did.
-func (a *apiserver) put(key string, size int, lease clientv3.LeaseID) {
-	a.commit(key, clientv3.OpPut(key, a.value(size), clientv3.WithLease(lease)))
-	a.versions[key] = a.result.Revision
+func (k *Kubernetes) put(ctx context.Context, key string, size int, lease clientv3.LeaseID) {
+	k.commit(ctx, key, clientv3.OpPut(key, k.value(size), clientv3.WithLease(lease)))
+	k.versions[key] = k.Revision
 }
 
-func (a *apiserver) delete(key string) {
-	a.commit(key, clientv3.OpDelete(key))
-	delete(a.versions, key)
-	a.result.Deleted++
+func (k *Kubernetes) delete(ctx context.Context, key string) {
+	k.commit(ctx, key, clientv3.OpDelete(key))
+	delete(k.versions, key)
+	k.Deleted++
 }
 
-func (a *apiserver) commit(key string, op clientv3.Op) {
-	if a.err != nil {
+func (k *Kubernetes) commit(ctx context.Context, key string, op clientv3.Op) {
+	if k.err != nil {
 		return
 	}
-	unchanged := clientv3.Compare(clientv3.ModRevision(key), "=", a.versions[key])
-	resp, err := a.client.Txn(a.ctx).If(unchanged).Then(op).Commit()
+	unchanged := clientv3.Compare(clientv3.ModRevision(key), "=", k.versions[key])
+	resp, err := k.client.Txn(ctx).If(unchanged).Then(op).Commit()
 	switch {
 	case err != nil:
-		a.err = fmt.Errorf("write %s: %w", key, err)
+		k.err = fmt.Errorf("write %s: %w", key, err)
 	case !resp.Succeeded:
-		a.err = fmt.Errorf("write %s: somebody else changed it", key)
+		k.err = fmt.Errorf("write %s: somebody else changed it", key)
 	default:
-		a.result.Revision = resp.Header.Revision
-		a.result.Writes++
+		k.Revision = resp.Header.Revision
+		k.Writes++
 	}
 }
 
-func (a *apiserver) grant(seconds int64) clientv3.LeaseID {
-	if a.err != nil {
+func (k *Kubernetes) grant(ctx context.Context, seconds int64) clientv3.LeaseID {
+	if k.err != nil {
 		return 0
 	}
-	resp, err := a.client.Grant(a.ctx, seconds)
+	resp, err := k.client.Grant(ctx, seconds)
 	if err != nil {
-		a.err = fmt.Errorf("grant a lease: %w", err)
+		k.err = fmt.Errorf("grant a lease: %w", err)
 		return 0
 	}
-	a.result.Leases = append(a.result.Leases, resp.ID)
+	k.Leases = append(k.Leases, resp.ID)
 	return resp.ID
 }
 
-func (a *apiserver) compact() {
-	if a.err != nil {
+func (k *Kubernetes) compact(ctx context.Context) {
+	if k.err != nil {
 		return
 	}
-	a.result.Compacted = a.result.Revision
-	if _, err := a.client.Compact(a.ctx, a.result.Revision, clientv3.WithCompactPhysical()); err != nil {
-		a.err = fmt.Errorf("compact at revision %d: %w", a.result.Revision, err)
+	k.Compacted = k.Revision
+	if _, err := k.client.Compact(ctx, k.Revision, clientv3.WithCompactPhysical()); err != nil {
+		k.err = fmt.Errorf("compact at revision %d: %w", k.Revision, err)
 	}
 }
 
 // value begins as an object that the API server stored does. Half of the rest
 // compresses, as text would.
-func (a *apiserver) value(size int) string {
+func (k *Kubernetes) value(size int) string {
 	noise := make([]byte, size/2)
 	for i := range noise {
-		noise[i] = byte(a.random.Uint32())
+		noise[i] = byte(k.random.Uint32())
 	}
 	return "k8s\x00" + hex.EncodeToString(noise)
-}
-
-func orDefault(n, otherwise int) int {
-	if n == 0 {
-		return otherwise
-	}
-	return n
 }
 
 // Diff names the first key that differs between two states of a cluster, in

@@ -20,14 +20,20 @@ import (
 // a day on loopback.
 type TLS struct{ Dir string }
 
-// NewTLS makes the certificates below a temporary directory of t.
+// NewTLS makes the certificates in a temporary directory of t.
 func NewTLS(t T) *TLS {
+	t.Helper()
+	return WriteTLS(t, t.TempDir())
+}
+
+// WriteTLS makes the certificates in dir, which exists.
+func WriteTLS(t T, dir string) *TLS {
 	t.Helper()
 	ca, err := newAuthority()
 	if err != nil {
 		t.Fatalf("certificate authority: %v", err)
 	}
-	certs := &TLS{Dir: t.TempDir()}
+	certs := &TLS{Dir: dir}
 	if err := writePEM(certs.CA(), "CERTIFICATE", ca.cert.Raw, 0o644); err != nil {
 		t.Fatalf("%v", err)
 	}
