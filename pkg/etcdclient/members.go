@@ -27,7 +27,9 @@ type MemberStatus struct {
 }
 
 // IsLeader reports whether the member leads, by its own account.
-func (s MemberStatus) IsLeader() bool { return s.Err == nil && s.Leader == s.MemberID && s.MemberID != 0 }
+func (s MemberStatus) IsLeader() bool {
+	return s.Err == nil && s.Leader == s.MemberID && s.MemberID != 0
+}
 
 // Members asks every endpoint for its status, all at once, and returns the
 // answers in the order of the endpoints.

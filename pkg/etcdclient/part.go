@@ -2,6 +2,7 @@ package etcdclient
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,45 +11,44 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/etcd-restore/etcd-restore/pkg/internal/durable"
 	"github.com/etcd-restore/etcd-restore/pkg/internal/hint"
 )
 
-// writebackStep is how much is written between two requests to the kernel to
-// begin with its own writing, which makes the sync at the end a short one.
-const writebackStep = 32 << 20
-
 // part is the growing file beside its final name. It is the Sink of Save.
 type part struct {
-	file    *os.File
-	written int64
-	flushed int64 // up to here the kernel was asked to write back
+	fs   durable.FS
+	file *durable.File
+	dir  string
 }
 
 // createPart makes a file that nobody else has: two saves to one path never
 // write into each other's.
 func createPart(path string) (*part, error) {
-	dir, name := filepath.Split(path)
-	file, err := os.CreateTemp(filepath.Clean(dir), name+".*.part") // O_EXCL, 0600
+	p := &part{dir: filepath.Dir(path)}
+	var err error
+	p.file, err = p.fs.Create(fmt.Sprintf("%s.%s.part", path, rand.Text()[:8]))
 	switch {
+	case err == nil:
+		return p, nil
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, unix.EROFS):
-		return nil, hint.New(fmt.Errorf("cannot create a file in %s: %w", filepath.Dir(path), cause(err)),
+		return nil, hint.New(fmt.Errorf("cannot create a file in %s: %w", p.dir, cause(err)),
 			"choose a directory that you may write to")
-	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
-		return nil, noSpace(path, err)
-	case err != nil:
-		return nil, fmt.Errorf("cannot create a file in %s: %w", filepath.Dir(path), cause(err))
+	case full(err):
+		return nil, p.noSpace(cause(err))
+	default:
+		return nil, fmt.Errorf("cannot create a file in %s: %w", p.dir, cause(err))
 	}
-	return &part{file: file}, nil
 }
 
 // Begin checks that size bytes fit.
 func (p *part) Begin(size int64) error {
-	var free unix.Statfs_t
-	if err := unix.Fstatfs(int(p.file.Fd()), &free); err != nil {
-		return fmt.Errorf("free space of %s: %w", filepath.Dir(p.file.Name()), err)
+	free, _, err := durable.Space(p.dir)
+	if err != nil {
+		return err
 	}
-	if available := int64(free.Bavail) * int64(free.Bsize); available < size {
-		return noSpace(p.file.Name(), fmt.Errorf("the snapshot takes %d bytes and %d are free", size, available))
+	if free < size {
+		return p.noSpace(fmt.Errorf("the snapshot takes %d bytes and %d are free", size, free))
 	}
 	return nil
 }
@@ -56,35 +56,32 @@ func (p *part) Begin(size int64) error {
 // Write appends to the file.
 func (p *part) Write(b []byte) (int, error) {
 	n, err := p.file.Write(b)
-	p.written += int64(n)
-	switch {
-	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
-		return n, noSpace(p.file.Name(), cause(err))
-	case err != nil:
-		return n, err
-	}
-	if p.written-p.flushed >= writebackStep {
-		startWriteback(p.file, p.flushed, p.written-p.flushed)
-		p.flushed = p.written
-	}
-	return n, nil
+	return n, p.explain(err)
 }
 
-// publish gives the file its name, once it is safely on disk.
-func (p *part) publish(ctx context.Context, path string, replace bool) error {
-	if err := p.file.Sync(); err != nil {
+// complete syncs the file. Meanwhile inspect, if any, may look at it: all of it
+// has been written, so that it waits for the disk no more than the sync does.
+func (p *part) complete(ctx context.Context, inspect func(context.Context, string) error) error {
+	synced := make(chan error, 1)
+	go func() { synced <- p.explain(p.file.Sync()) }()
+	var err error
+	if inspect != nil {
+		err = inspect(ctx, p.file.Name())
+	}
+	return errors.Join(err, <-synced)
+}
+
+// publish gives the file its name and syncs that.
+func (p *part) publish(path string, replace bool) error {
+	if replace {
+		return p.fs.Rename(p.file.Name(), path)
+	}
+	if err := renameNew(p.file.Name(), path); errors.Is(err, fs.ErrExist) {
+		return existsError(path)
+	} else if err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil { // the last moment to leave nothing behind
-		return fmt.Errorf("save %s: %w", path, err)
-	}
-	if err := rename(p.file.Name(), path, replace); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return existsError(path)
-		}
-		return err
-	}
-	return syncDir(filepath.Dir(path))
+	return p.fs.SyncDir(p.dir)
 }
 
 // discard closes the file and removes it if it was not published: by then its
@@ -94,9 +91,18 @@ func (p *part) discard() {
 	_ = os.Remove(p.file.Name())
 }
 
-func noSpace(path string, why error) error {
-	return hint.New(fmt.Errorf("%s: %w: %w", filepath.Dir(path), ErrNoSpace, why), "free some, or choose another directory")
+func (p *part) explain(err error) error {
+	if full(err) {
+		return p.noSpace(cause(err))
+	}
+	return err
 }
+
+func (p *part) noSpace(why error) error {
+	return hint.New(fmt.Errorf("%s: %w: %w", p.dir, ErrNoSpace, why), "free some, or choose another directory")
+}
+
+func full(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
 
 // cause drops the temporary name that os puts into its errors: it would only
 // puzzle the user.
@@ -105,4 +111,13 @@ func cause(err error) error {
 		return p.Err
 	}
 	return err
+}
+
+// linkNew is a rename in two steps. A kill between them leaves a second name
+// for the whole file, and never half of one.
+func linkNew(from, to string) error {
+	if err := os.Link(from, to); err != nil {
+		return err
+	}
+	return os.Remove(from)
 }

@@ -17,6 +17,10 @@ import (
 type SaveOptions struct {
 	StreamOptions
 	Force bool // replace an existing file
+
+	// Inspect, if set, may look at the whole file before it gets its name,
+	// while it is being synced. Its error fails the save.
+	Inspect func(ctx context.Context, file string) error
 }
 
 // Saved is a snapshot that stands on disk, synced.
@@ -47,7 +51,13 @@ func (c *Client) Save(ctx context.Context, endpoint, path string, opts SaveOptio
 	if err != nil {
 		return Saved{}, err
 	}
-	if err := part.publish(ctx, path, opts.Force); err != nil {
+	if err := part.complete(ctx, opts.Inspect); err != nil {
+		return Saved{}, err
+	}
+	if err := ctx.Err(); err != nil { // the last moment to leave nothing behind
+		return Saved{}, fmt.Errorf("save %s: %w", path, err)
+	}
+	if err := part.publish(path, opts.Force); err != nil {
 		return Saved{}, err
 	}
 	return Saved{

@@ -4,7 +4,6 @@ package iostreams
 
 import (
 	"io"
-	"os"
 
 	"golang.org/x/term"
 )
@@ -15,11 +14,6 @@ type Streams struct {
 	In     io.Reader
 	Out    io.Writer
 	ErrOut io.Writer
-}
-
-// System returns the streams of this process.
-func System() Streams {
-	return Streams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
 }
 
 // descriptor is what a stream has when it is an open file.

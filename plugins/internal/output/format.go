@@ -63,6 +63,7 @@ func (f Field) text() string {
 type Result struct {
 	Fields []Field
 	JSON   any
+	Simple string // in -w simple; empty means the fields on one line, as etcdutl has it
 }
 
 // Print writes the result in the given form.
@@ -75,9 +76,17 @@ func (r Result) Print(w io.Writer, format Format) error {
 	case Table:
 		return r.printTable(w)
 	default:
-		_, err := fmt.Fprintln(w, strings.Join(r.row(), ", "))
-		return err
+		return r.printSimple(w)
 	}
+}
+
+func (r Result) printSimple(w io.Writer) error {
+	simple := cleanLines(r.Simple)
+	if simple == "" {
+		simple = strings.Join(r.row(), ", ")
+	}
+	_, err := fmt.Fprintln(w, simple)
+	return err
 }
 
 func (r Result) printFields(w io.Writer) error {

@@ -1,0 +1,133 @@
+// Package snapshotx is the command tree of etcdctl-snapshot-x: one file a verb,
+// flags and output those of etcdctl and etcdutl.
+package snapshotx
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/etcd-restore/etcd-restore/plugins/internal/exitcode"
+	"github.com/etcd-restore/etcd-restore/plugins/internal/iostreams"
+	"github.com/etcd-restore/etcd-restore/plugins/internal/output"
+)
+
+const (
+	groupLive    = "live"
+	groupOffline = "offline"
+)
+
+// Streams are where a command reads and writes.
+type Streams = iostreams.Streams
+
+// Run runs the command line args (without the program's name) and returns the
+// exit code. It prints the error, if any.
+func Run(ctx context.Context, streams Streams, args []string) int {
+	opts := newOptions()
+	root := newRoot(streams, opts)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	code := exitcode.Of(err, exitTable())
+	if code == exitcode.Interrupted {
+		err = fmt.Errorf("interrupted: %w", err)
+	}
+	switch {
+	case err == nil:
+	case opts.Format == output.JSON:
+		output.ErrorJSON(streams.ErrOut, err, int(code))
+	default:
+		output.Error(streams.ErrOut, err)
+	}
+	return int(code)
+}
+
+// NewRoot returns the whole tree, for generators of manuals and completions.
+// To run a command line use Run, which knows the exit codes.
+func NewRoot(streams Streams) *cobra.Command {
+	return newRoot(streams, newOptions())
+}
+
+func newRoot(streams Streams, opts *Options) *cobra.Command {
+	conn := newConnection()
+	root := &cobra.Command{
+		Use:   "etcdctl-snapshot-x",
+		Short: "A better etcdctl snapshot and etcdutl snapshot",
+		Long: `A better etcdctl snapshot and etcdutl snapshot: the same flags and the same
+files, for etcd 3.4 to 3.7. Every flag can also be set as ETCDCTL_<FLAG>.
+
+` + exitcode.Help(exitcode.All()...),
+		Example: `  # Save a snapshot of the member that is furthest ahead
+  etcdctl-snapshot-x save snapshot.db --endpoints https://10.0.0.1:2379,https://10.0.0.2:2379
+
+  # Look at it
+  etcdctl-snapshot-x status snapshot.db -w table`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.ArbitraryArgs, // so that RunE words the error about an unknown verb
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownVerb(cmd, args[0])
+			}
+			return cmd.Help()
+		},
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return setFromEnvironment(cmd)
+		},
+	}
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.ErrOut)
+	root.SetFlagErrorFunc(usageError)
+	root.CompletionOptions.HiddenDefaultCmd = true
+	opts.AddFlags(root.PersistentFlags())
+	conn.AddFlags(root.PersistentFlags())
+	if err := opts.registerCompletion(root); err != nil {
+		panic(err) // a flag that does not exist: found by any test that makes a root
+	}
+	showConnectionFlagsOnlyWhereUsed(root)
+
+	root.AddGroup(
+		&cobra.Group{ID: groupLive, Title: "Live members:"},
+		&cobra.Group{ID: groupOffline, Title: "Files, without any server:"},
+	)
+	root.AddCommand(
+		NewCmdSave(streams, opts, conn),
+		NewCmdVersion(streams, opts),
+	)
+	return root
+}
+
+// usageError marks err as a mistake in the command line.
+func usageError(cmd *cobra.Command, err error) error {
+	return exitcode.Usage(output.WithHint(err, "see %s --help", cmd.CommandPath()))
+}
+
+func unknownVerb(cmd *cobra.Command, verb string) error {
+	err := fmt.Errorf("unknown command %q", verb)
+	if similar := cmd.SuggestionsFor(verb); len(similar) > 0 {
+		return exitcode.Usage(output.WithHint(err, "did you mean %q?", similar[0]))
+	}
+	return usageError(cmd, err)
+}
+
+// oneArg is the cobra.PositionalArgs of a verb that takes exactly one argument.
+func oneArg(name string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch len(args) {
+		case 1:
+			return nil
+		case 0:
+			return usageError(cmd, fmt.Errorf("%s is missing", name))
+		default:
+			return usageError(cmd, fmt.Errorf("one %s expected, got %d arguments", name, len(args)))
+		}
+	}
+}
+
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError(cmd, fmt.Errorf("no argument expected, got %q", args[0]))
+	}
+	return nil
+}
