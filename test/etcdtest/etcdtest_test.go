@@ -167,7 +167,7 @@ func TestServerDiesWithItsParent(t *testing.T) {
 	if dir := os.Getenv("ETCDTEST_ORPHAN"); dir != "" {
 		c := New(t, Config{Version: V37})
 		c.Start(t)
-		pid := strconv.Itoa(c.Members[0].proc.cmd.Process.Pid)
+		pid := strconv.Itoa(c.Members[0].PID())
 		if err := os.WriteFile(filepath.Join(dir, "pid"), []byte(pid), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -103,6 +102,9 @@ func (m *Member) Running() bool {
 	}
 }
 
+// PID is the process ID of a member that was started.
+func (m *Member) PID() int { return m.proc.cmd.Process.Pid }
+
 // Kill ends the process with SIGKILL, as a power cut would end it but for the
 // page cache, and waits until it is gone.
 func (m *Member) Kill(t T) {
@@ -147,11 +149,6 @@ func (m *Member) LogTail(lines int) string {
 	}
 	all := bytes.SplitAfter(bytes.TrimSpace(log), []byte("\n"))
 	return fmt.Sprintf("%s:\n%s", m.LogFile, bytes.Join(all[max(0, len(all)-lines):], nil))
-}
-
-// Command is the line a person would type to start this member.
-func (m *Member) Command() string {
-	return "etcd " + strings.Join(m.flags(), " ")
 }
 
 func (m *Member) flags() []string {
