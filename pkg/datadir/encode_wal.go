@@ -6,7 +6,6 @@ import (
 
 	"go.etcd.io/etcd/server/v3/storage/wal/walpb"
 	"go.etcd.io/raft/v3/raftpb"
-	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/etcd-restore/etcd-restore/pkg/membership"
@@ -32,7 +31,7 @@ func EncodeWAL(c *membership.Cluster, memberID uint64) ([]byte, error) {
 	}
 	w := &walEncoder{}
 	w.record(recordCRC, nil)
-	w.record(recordMetadata, encodeMetadata(memberID, c.ID))
+	w.record(recordMetadata, Metadata{MemberID: memberID, ClusterID: c.ID}.encode())
 	w.message(recordSnapshot, &walpb.Snapshot{Index: new(uint64(0)), Term: new(uint64(0))})
 	for i, m := range c.Members {
 		entry, err := addMember(m, uint64(i+1))
@@ -91,21 +90,6 @@ func addMember(m membership.Member, index uint64) (*raftpb.Entry, error) {
 
 func confState(c *membership.Cluster) *raftpb.ConfState {
 	return &raftpb.ConfState{Voters: c.Voters(), Learners: c.Learners()}
-}
-
-// Fields of etcdserverpb.Metadata. That package cannot be imported here: it
-// brings gRPC with it.
-const (
-	metadataNodeID    protowire.Number = 1
-	metadataClusterID protowire.Number = 2
-)
-
-func encodeMetadata(memberID, clusterID uint64) []byte {
-	var b []byte
-	b = protowire.AppendTag(b, metadataNodeID, protowire.VarintType)
-	b = protowire.AppendVarint(b, memberID)
-	b = protowire.AppendTag(b, metadataClusterID, protowire.VarintType)
-	return protowire.AppendVarint(b, clusterID)
 }
 
 // marshal encodes m into the same bytes every time, which restoring on several
