@@ -38,12 +38,19 @@ func New(t T, cfg Config) *Cluster {
 	for range max(cfg.Size, 1) {
 		c.add(t)
 	}
-	t.Cleanup(func() {
-		for _, m := range c.Members {
-			m.end(t)
-		}
-	})
+	t.Cleanup(func() { c.end(t) })
 	return c
+}
+
+// end shows the members' last words if the test failed, and then kills
+// whatever still runs.
+func (c *Cluster) end(t T) {
+	if t.Failed() {
+		for _, m := range c.Members {
+			t.Logf("%s", m.LogTail(15))
+		}
+	}
+	c.Kill(t)
 }
 
 func (c *Cluster) add(t T) *Member {

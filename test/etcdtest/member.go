@@ -172,13 +172,3 @@ func (m *Member) flags() []string {
 	flags = append(flags, cfg.Args...)
 	return append(flags, m.Args...)
 }
-
-// end kills whatever still runs, and shows why the test may have failed.
-func (m *Member) end(t T) {
-	if m.Running() {
-		m.Kill(t)
-	}
-	if t.Failed() && m.proc != nil {
-		t.Logf("%s", m.LogTail(15))
-	}
-}
