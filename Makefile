@@ -3,7 +3,6 @@
 
 export CGO_ENABLED = 0
 
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 FUZZTIME ?= 1m
 
 .PHONY: help
@@ -12,7 +11,7 @@ help: ## Show this list
 
 .PHONY: build
 build: ## Build static binaries into bin/
-	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/...
+	go build -trimpath -buildvcs=auto -ldflags '-s -w' -o bin/ ./cmd/...
 
 .PHONY: demo
 demo: build ## Lose a real three-member etcd cluster and restore it, in under a minute
