@@ -111,7 +111,9 @@ func (s *stream) run(maintenance pb.MaintenanceClient, sink Sink, progress Progr
 		return Received{}, err
 	}
 	first, err := s.next()
-	if err != nil {
+	if errors.Is(err, io.EOF) {
+		return Received{}, fmt.Errorf("%w: the member sent nothing", ErrBroken)
+	} else if err != nil {
 		return Received{}, err
 	}
 	// remaining_bytes counts what follows, without the digest.
