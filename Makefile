@@ -32,7 +32,7 @@ test: servers ## Run every test against real servers, with the race detector
 
 .PHONY: fuzz
 fuzz: ## Fuzz every parser, FUZZTIME each (default 1m)
-	@grep -rlE '^func Fuzz' --include '*_test.go' . | xargs -n 1 dirname | sort -u | while read -r pkg; do \
+	@grep -rlE '^func Fuzz' --include '*_test.go' . | xargs -r -n 1 dirname | sort -u | while read -r pkg; do \
 		for target in $$(go test -list '^Fuzz' "$$pkg" | grep '^Fuzz'); do \
 			echo "== $$pkg $$target"; \
 			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \

@@ -46,13 +46,19 @@ func Binary(t T, v Version, name string) string {
 // built outside etcd's own tree.
 func debianBinary(t T, name string) string {
 	t.Helper()
-	path := filepath.Join("/usr/bin", name)
-	out, err := exec.CommandContext(t.Context(), path, "--version").Output()
-	if name == "etcdctl" {
-		out, err = exec.CommandContext(t.Context(), path, "version").Output()
+	var version, pkg string
+	switch name {
+	case "etcd":
+		version, pkg = "--version", "etcd-server"
+	case "etcdctl":
+		version, pkg = "version", "etcd-client"
+	default:
+		t.Fatalf("etcd 3.4 has no %s", name)
 	}
+	path := filepath.Join("/usr/bin", name)
+	out, err := exec.CommandContext(t.Context(), path, version).Output()
 	if err != nil || !strings.Contains(strings.ToLower(string(out)), "version: 3.4.") {
-		t.Skipf("SKIP etcd 3.4: not installed (apt-get install etcd-server)")
+		t.Skipf("SKIP etcd 3.4: not installed (apt-get install %s)", pkg)
 	}
 	return path
 }
