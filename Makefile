@@ -33,7 +33,8 @@ test: servers ## Run every test against real servers, with the race detector
 .PHONY: fuzz
 fuzz: ## Fuzz every parser, FUZZTIME each (default 1m)
 	@grep -rlE '^func Fuzz' --include '*_test.go' . | xargs -r -n 1 dirname | sort -u | while read -r pkg; do \
-		for target in $$(go test -list '^Fuzz' "$$pkg" | grep '^Fuzz'); do \
+		targets=$$(go test -list '^Fuzz' "$$pkg") || exit 1; \
+		for target in $$(echo "$$targets" | grep '^Fuzz'); do \
 			echo "== $$pkg $$target"; \
 			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \
 		done; \
