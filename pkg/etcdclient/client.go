@@ -38,6 +38,9 @@ type member struct {
 	client      *clientv3.Client
 	maintenance pb.MaintenanceClient
 	err         error
+
+	tlsConfig   *tls.Config
+	dialTimeout time.Duration
 }
 
 // Dial reads the certificates and prepares a connection to each endpoint, all
@@ -63,6 +66,7 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 
 // dial connects at once only if it has to log in; otherwise the first call does.
 func dial(ctx context.Context, cfg Config, endpoint string, tlsConfig *tls.Config) *member {
+	m := &member{endpoint: endpoint, tlsConfig: tlsConfig, dialTimeout: cfg.DialTimeout}
 	client, err := clientv3.New(clientv3.Config{
 		Endpoints:            []string{endpoint},
 		TLS:                  tlsConfig.Clone(),
@@ -84,13 +88,11 @@ func dial(ctx context.Context, cfg Config, endpoint string, tlsConfig *tls.Confi
 		},
 	})
 	if err != nil {
-		return &member{endpoint: endpoint, err: explain(ctx, endpoint, err)}
+		m.err = m.explain(ctx, err)
+		return m
 	}
-	return &member{
-		endpoint:    endpoint,
-		client:      client,
-		maintenance: pb.NewMaintenanceClient(client.ActiveConnection()),
-	}
+	m.client, m.maintenance = client, pb.NewMaintenanceClient(client.ActiveConnection())
+	return m
 }
 
 // Close ends all connections.

@@ -20,9 +20,8 @@ type Config struct {
 	CertFile string // client certificate, together with KeyFile
 	KeyFile  string
 
-	RequireTLS         bool   // TLS even for an endpoint without https://
-	InsecureSkipVerify bool   // accept any server certificate
-	ServerName         string // the name to expect in it; empty: the endpoint's host
+	RequireTLS         bool // TLS even for an endpoint without https://
+	InsecureSkipVerify bool // accept any server certificate
 
 	Username string
 	Password string
@@ -53,13 +52,11 @@ func (c Config) withDefaults() Config {
 // tlsConfig reads the certificates. It returns nil if no endpoint needs any:
 // etcd's client makes one for a lone https:// endpoint.
 func (c Config) tlsConfig(now time.Time) (*tls.Config, error) {
-	if c.CAFile == "" && c.CertFile == "" && c.KeyFile == "" &&
-		c.ServerName == "" && !c.RequireTLS && !c.InsecureSkipVerify {
+	if c.CAFile == "" && c.CertFile == "" && c.KeyFile == "" && !c.RequireTLS && !c.InsecureSkipVerify {
 		return nil, nil
 	}
 	cfg := &tls.Config{
 		MinVersion:         tls.VersionTLS12,
-		ServerName:         c.ServerName,
 		InsecureSkipVerify: c.InsecureSkipVerify, // only ever on request
 	}
 	if c.CAFile != "" {

@@ -51,7 +51,7 @@ func (c *Client) status(ctx context.Context, m *member) MemberStatus {
 	defer cancel()
 	resp, err := m.maintenance.Status(request, &pb.StatusRequest{})
 	if err != nil {
-		return MemberStatus{Endpoint: m.endpoint, Err: explain(ctx, m.endpoint, err)}
+		return MemberStatus{Endpoint: m.endpoint, Err: m.explain(ctx, err)}
 	}
 	header := resp.GetHeader()
 	return MemberStatus{
@@ -88,7 +88,7 @@ func (c *Client) HashKV(ctx context.Context, endpoint string, rev int64) (KVHash
 	}
 	resp, err := m.maintenance.HashKV(ctx, &pb.HashKVRequest{Revision: rev})
 	if err != nil {
-		return KVHash{}, explain(ctx, endpoint, err)
+		return KVHash{}, m.explain(ctx, err)
 	}
 	return KVHash{resp.GetHash(), resp.GetHashRevision(), resp.GetCompactRevision()}, nil
 }

@@ -265,4 +265,3 @@ func TestTwoSavesToOneName(t *testing.T) {
 		t.Errorf("left behind: %q", left)
 	}
 }
-

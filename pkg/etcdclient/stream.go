@@ -80,7 +80,7 @@ func (c *Client) Snapshot(ctx context.Context, endpoint string, sink Sink, opts 
 	s := &stream{ctx: streamCtx, cancel: cancel, stall: opts.StallTimeout}
 	got, err := s.run(m.maintenance, sink, opts.Progress)
 	if err != nil {
-		return Received{}, s.explain(ctx, endpoint, err)
+		return Received{}, s.explain(ctx, m, err)
 	}
 	return got, nil
 }
@@ -122,7 +122,7 @@ func (s *stream) run(maintenance pb.MaintenanceClient, sink Sink, progress Progr
 		return Received{}, fmt.Errorf("%w: %d bytes announced", ErrBroken, first.GetRemainingBytes())
 	}
 	if err := sink.Begin(size + sha256.Size); err != nil {
-		return Received{}, err
+		return Received{}, sinkError{err}
 	}
 	progress.Start("receive snapshot", size)
 	defer progress.Finish()
@@ -133,7 +133,7 @@ func (s *stream) run(maintenance pb.MaintenanceClient, sink Sink, progress Progr
 	for blob := range hashed {
 		if _, err := sink.Write(blob); err != nil {
 			s.cancel(err)
-			return Received{}, err
+			return Received{}, sinkError{err}
 		}
 		progress.Add(int64(len(blob)))
 	}
@@ -144,7 +144,7 @@ func (s *stream) run(maintenance pb.MaintenanceClient, sink Sink, progress Progr
 		return Received{}, fmt.Errorf("%w: the member sent %x, what arrived has %x", ErrDigest, s.trailer, s.sum)
 	}
 	if _, err := sink.Write(s.trailer); err != nil {
-		return Received{}, err
+		return Received{}, sinkError{err}
 	}
 	return Received{
 		Size: size + sha256.Size, SHA256: s.sum, StorageVersion: first.GetVersion(),
@@ -221,20 +221,25 @@ func (s *stream) hash(received <-chan []byte, hashed chan<- []byte) {
 	h.Sum(s.sum[:0])
 }
 
+// sinkError keeps an error of our own side apart from those of the member.
+type sinkError struct{ error }
+
+func (e sinkError) Unwrap() error { return e.error }
+
 // explain words the error of a stream; those of the sink are left alone.
-func (s *stream) explain(ctx context.Context, endpoint string, err error) error {
+func (s *stream) explain(ctx context.Context, m *member, err error) error {
 	switch {
 	case ctx.Err() != nil: // interrupted, or out of the caller's time
-		return fmt.Errorf("snapshot of %s: %w", endpoint, ctx.Err())
+		return fmt.Errorf("snapshot of %s: %w", m.endpoint, ctx.Err())
 	case errors.Is(context.Cause(s.ctx), ErrStalled):
-		return hint.New(fmt.Errorf("%s: %w: nothing for %s", endpoint, ErrStalled, s.stall),
+		return hint.New(fmt.Errorf("%s: %w: nothing for %s", m.endpoint, ErrStalled, s.stall),
 			"take the snapshot from another member, or allow a longer stall")
 	case errors.Is(err, ErrBroken), errors.Is(err, ErrDigest):
-		return hint.New(fmt.Errorf("%s: %w", endpoint, err),
+		return hint.New(fmt.Errorf("%s: %w", m.endpoint, err),
 			"try again, then another member; etcd's log on that host may say more")
-	case isRPC(err):
-		return explain(ctx, endpoint, err)
+	case errors.As(err, new(sinkError)):
+		return errors.Unwrap(err)
 	default:
-		return err
+		return m.explain(ctx, err)
 	}
 }

@@ -92,9 +92,6 @@ func (c *Connection) Config(ctx context.Context, streams Streams) (etcdclient.Co
 	if cfg.Endpoints, err = c.endpoints(); err != nil {
 		return cfg, err
 	}
-	if c.DiscoverySRV != "" && !c.InsecureDiscovery {
-		cfg.ServerName = c.DiscoverySRV
-	}
 	if cfg.Username, cfg.Password, err = c.login(streams); err != nil {
 		return cfg, err
 	}
