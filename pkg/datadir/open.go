@@ -56,7 +56,7 @@ func (d *Dir) DBFor(consistentIndex, snapshotIndex uint64) (string, error) {
 		return d.DB, nil
 	}
 	received := filepath.Join(d.SnapDir, fmt.Sprintf("%016x.snap.db", snapshotIndex))
-	if err := requireRegular(received); err != nil {
+	if _, err := os.Stat(received); err != nil {
 		return "", fmt.Errorf("%w: the db ends at entry %d, its raft snapshot is at %d, and there is no db to go with it: %w",
 			ErrIncomplete, consistentIndex, snapshotIndex, err)
 	}
@@ -73,20 +73,19 @@ func find(dir string, opts Options) (*Dir, error) {
 	if opts.WALDir != "" {
 		d.WALDir = opts.WALDir
 	}
-	if err := requireRegular(d.DB); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNotDataDir, err)
+	if err := require(d.DB, fs.FileMode.IsRegular, "a regular file"); err != nil {
+		return nil, err
 	}
-	if err := requireDir(d.WALDir); err != nil {
-		return nil, hint.New(fmt.Errorf("%w: %w", ErrNotDataDir, err),
-			"if etcd ran with --wal-dir, give that directory too")
+	if err := require(d.WALDir, fs.FileMode.IsDir, "a directory"); err != nil {
+		return nil, hint.New(err, "if etcd ran with --wal-dir, give that directory too")
 	}
 	return d, nil
 }
 
 // findMember accepts a data directory or the member directory in it.
 func findMember(dir string) (string, error) {
-	if err := requireDir(dir); err != nil {
-		return "", fmt.Errorf("%w: %w", ErrNotDataDir, err)
+	if err := require(dir, fs.FileMode.IsDir, "a directory"); err != nil {
+		return "", err
 	}
 	names, err := os.ReadDir(dir)
 	if err != nil {
@@ -109,21 +108,17 @@ func findMember(dir string) (string, error) {
 	}
 }
 
-func requireDir(path string) error {
-	return require(path, fs.FileMode.IsDir, "a directory")
-}
-
-func requireRegular(path string) error {
-	return require(path, fs.FileMode.IsRegular, "a regular file")
-}
-
+// require checks what stands at path. That it may not be looked at is no
+// reason to say that it is the wrong thing.
 func require(path string, is func(fs.FileMode) bool, what string) error {
 	info, err := os.Stat(path)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: %w", ErrNotDataDir, err)
+	case err != nil:
 		return err
-	}
-	if !is(info.Mode()) {
-		return fmt.Errorf("%s is not %s", path, what)
+	case !is(info.Mode()):
+		return fmt.Errorf("%w: %s is not %s", ErrNotDataDir, path, what)
 	}
 	return nil
 }
