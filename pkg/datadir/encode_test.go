@@ -207,10 +207,10 @@ func TestEncodeEqualsEtcdutl(t *testing.T) {
 
 func TestEncodeLearnersHaveNoVote(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, threeMembers, "m2")
-	learner, _ := c.Member("m2")
+	learner := newCluster(t, threeMembers).Members[0] // the lowest ID, for which a voter would vote
+	c := newCluster(t, threeMembers, learner.Name)
 	dir := t.TempDir()
-	write(t, dir, c, "m2")
+	write(t, dir, c, learner.Name)
 	got := readWithEtcd(t, dir)
 
 	want := &raftpb.ConfState{Voters: c.Voters(), Learners: []uint64{learner.ID}}

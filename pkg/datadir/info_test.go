@@ -318,7 +318,9 @@ func writeTurbulentLog(t *testing.T, walDir string, random *rand.Rand) {
 			t.Fatal(err)
 		}
 		if random.IntN(5) == 0 {
-			snapshot := &walpb.Snapshot{Index: new(commit), Term: new(term + 1), ConfState: &raftpb.ConfState{Voters: []uint64{1}}}
+			// Now and then one whose commit a crash prevented.
+			at := commit + random.Uint64N(3)
+			snapshot := &walpb.Snapshot{Index: new(at), Term: new(term + 1), ConfState: &raftpb.ConfState{Voters: []uint64{1}}}
 			if err := log.SaveSnapshot(snapshot); err != nil {
 				t.Fatal(err)
 			}
