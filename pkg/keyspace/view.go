@@ -111,8 +111,11 @@ func (v *View) Kubernetes() (bool, error) {
 			}
 			return nil
 		})
-		if found || (err != nil && !errors.Is(err, errEnough)) {
-			return found, err
+		if err != nil && !errors.Is(err, errEnough) {
+			return false, err
+		}
+		if found {
+			return true, nil
 		}
 	}
 	return false, nil

@@ -21,10 +21,10 @@ const (
 	TrailerMissing    Trailer = "missing"
 )
 
-// digest hashes the database and compares it with the trailer. It reads the
+// Digest hashes the database and compares it with the trailer. It reads the
 // file front to back with its own descriptor calls, so it can run beside a pass
 // over the pages and warms the page cache for it.
-func (s *File) digest(ctx context.Context) (sum string, state Trailer, err error) {
+func (s *File) Digest(ctx context.Context) (sum string, state Trailer, err error) {
 	h := sha256.New()
 	if _, err := io.CopyBuffer(h, &ctxReader{ctx, io.NewSectionReader(s.f, 0, s.size)}, make([]byte, 1<<20)); err != nil {
 		return "", "", fmt.Errorf("read %s: %w", s.name, err)
@@ -55,7 +55,7 @@ func (c *ctxReader) Read(p []byte) (int, error) {
 	return c.r.Read(p)
 }
 
-// digesting runs digest beside other work.
+// digesting runs Digest beside other work.
 type digesting struct {
 	sum   string
 	state Trailer
@@ -69,7 +69,7 @@ func (s *File) startDigest(ctx context.Context) *digesting {
 	d := &digesting{done: make(chan struct{}), stop: stop}
 	go func() {
 		defer close(d.done)
-		d.sum, d.state, d.err = s.digest(ctx)
+		d.sum, d.state, d.err = s.Digest(ctx)
 	}()
 	return d
 }
@@ -85,13 +85,13 @@ func (d *digesting) abort() {
 	<-d.done
 }
 
-// CheckTrailer hashes the database and fails unless the trailer matches.
-func (s *File) CheckTrailer(ctx context.Context) error {
-	_, state, err := s.digest(ctx)
-	if err != nil {
-		return err
+// ClaimedSHA256 is what the trailer says, unchecked, in hex, or "" without one.
+func (s *File) ClaimedSHA256() (string, error) {
+	if !s.HasTrailer() {
+		return "", nil
 	}
-	return TrailerError(s.name, state)
+	b, err := s.trailer()
+	return hex.EncodeToString(b), err
 }
 
 // TrailerError is the error for a trailer in the given state, nil if it matched.

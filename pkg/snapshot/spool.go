@@ -3,9 +3,11 @@ package snapshot
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -75,8 +77,58 @@ func Spool(name string, r io.Reader) (*File, error) {
 	}
 	if _, err := io.Copy(tmp, in); err != nil {
 		tmp.Close()
-		return nil, hint.New(fmt.Errorf("read %s into %s: %w", name, os.TempDir(), err),
-			"set TMPDIR to a directory with room for the whole snapshot if this one is full")
+		err = fmt.Errorf("read %s into %s: %w", name, os.TempDir(), err)
+		if errors.Is(err, syscall.ENOSPC) {
+			return nil, hint.New(err, "set TMPDIR to a directory with room for the whole snapshot")
+		}
+		return nil, err
 	}
 	return open(name, tmp)
+}
+
+// Stream is a snapshot to be read once, front to back.
+type Stream struct {
+	io.Reader // an *os.File if the bytes in the file are those of the snapshot
+	Size      int64
+	close     func()
+}
+
+// Close releases the file.
+func (s Stream) Close() { s.close() }
+
+// NewStream is the snapshot that r streams, compressed or not.
+func NewStream(r io.Reader) (Stream, error) {
+	in, err := Decompress(r)
+	if err != nil {
+		return Stream{}, fmt.Errorf("read the snapshot: %w", err)
+	}
+	return Stream{in, -1, func() { in.Close() }}, nil
+}
+
+// OpenStream opens the snapshot at path, decompressed if need be. The size is -1
+// if only reading it will tell.
+func OpenStream(path string) (Stream, error) {
+	f, err := openRegular(path)
+	if err != nil {
+		return Stream{}, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return Stream{}, fmt.Errorf("open snapshot: %w", err)
+	}
+	compressed, err := isZstd(f)
+	if err != nil {
+		f.Close()
+		return Stream{}, fmt.Errorf("read %s: %w", path, err)
+	}
+	if !compressed {
+		return Stream{f, info.Size(), func() { f.Close() }}, nil
+	}
+	in, err := Decompress(f)
+	if err != nil {
+		f.Close()
+		return Stream{}, fmt.Errorf("read %s: %w", path, err)
+	}
+	return Stream{in, -1, func() { in.Close(); f.Close() }}, nil
 }

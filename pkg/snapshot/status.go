@@ -20,8 +20,8 @@ type Status struct {
 	TotalSize int64  `json:"totalSize"` // bytes of the database
 	Version   string `json:"version"`   // storage version, since 3.6
 
-	SHA256            string  `json:"sha256"` // of the database, in hex
-	Trailer           Trailer `json:"trailer"`
+	SHA256            string  `json:"sha256,omitempty"` // of the database, in hex
+	Trailer           Trailer `json:"trailer,omitempty"`
 	CurrentRevision   int64   `json:"currentRevision"`   // what a server that opens it starts at
 	CompactedRevision int64   `json:"compactedRevision"` // history up to it is gone, or about to go
 	Leases            int     `json:"leases"`
@@ -37,10 +37,16 @@ type Progress interface {
 	Finish()
 }
 
-// ReadStatus reads the whole file once, hashing it on the side. It holds at most
-// 16 bytes of memory a key. A database that is damaged is an error, a trailer
-// that does not match is not: it is reported.
-func (s *File) ReadStatus(ctx context.Context, p Progress) (*Status, error) {
+// StatusOptions say how much to read.
+type StatusOptions struct {
+	Digest   bool // compute the SHA-256 as well and compare it with the trailer
+	Progress Progress
+}
+
+// ReadStatus reads the whole file once. It holds at most 16 bytes of memory a
+// key. A database that is damaged is an error; a trailer that does not match is
+// reported, if asked for.
+func (s *File) ReadStatus(ctx context.Context, o StatusOptions) (*Status, error) {
 	facts, err := s.Facts()
 	if err != nil {
 		return nil, err
@@ -49,20 +55,24 @@ func (s *File) ReadStatus(ctx context.Context, p Progress) (*Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	digest := s.startDigest(ctx)
-	defer digest.abort()
-
+	var digest *digesting
+	if o.Digest {
+		digest = s.startDigest(ctx)
+		defer digest.abort()
+	}
 	st := &Status{
 		TotalSize: s.db.Size(), Version: facts.StorageVersion, Facts: facts,
 		CurrentRevision: view.Revision(), CompactedRevision: view.Compacted(),
 	}
-	if err := s.summarize(ctx, st, p); err != nil {
+	if err := s.summarize(ctx, st, o.Progress); err != nil {
 		return nil, s.explain(err)
 	}
-	if err := digest.wait(); err != nil {
-		return nil, err
+	if digest != nil {
+		if err := digest.wait(); err != nil {
+			return nil, err
+		}
+		st.SHA256, st.Trailer = digest.sum, digest.state
 	}
-	st.SHA256, st.Trailer = digest.sum, digest.state
 	return st, s.unchanged()
 }
 

@@ -93,6 +93,10 @@ files, for etcd 3.4 to 3.7. Every flag can also be set as ETCDCTL_<FLAG>.
 	)
 	root.AddCommand(
 		NewCmdSave(streams, opts, conn),
+		NewCmdStatus(streams, opts),
+		NewCmdVerify(streams, opts),
+		NewCmdHashKV(streams, opts),
+		NewCmdRestore(streams, opts, conn),
 		NewCmdVersion(streams, opts),
 	)
 	return root

@@ -19,6 +19,9 @@ type Damage struct {
 
 func (d *Damage) Error() string { return fmt.Sprintf("page %d: %s", d.Page, d.Text) }
 
+// MaxPageSize is the largest page size bbolt can find the second meta page at.
+const MaxPageSize = 1 << 16
+
 const (
 	magic      = 0xED0CDAED
 	version    = 2
@@ -28,7 +31,6 @@ const (
 	noFreelist = ^uint64(0)
 
 	minPageSize = 1 << 10
-	maxPageSize = 1 << 16
 
 	flagBranch   = 0x01
 	flagLeaf     = 0x02
@@ -103,7 +105,7 @@ func (f *File) readMeta() error {
 		}
 		return f.checkMeta()
 	}
-	for size := int64(minPageSize); size <= maxPageSize; size <<= 1 {
+	for size := int64(minPageSize); size <= MaxPageSize; size <<= 1 {
 		if one, err := f.metaAt(size, 1); err == nil && int64(one.PageSize) == size {
 			f.meta, f.stale = one, err0
 			return f.checkMeta()
@@ -139,8 +141,8 @@ func (f *File) metaAt(off int64, slot int) (Meta, error) {
 		TxID:     le.Uint64(b[48:]),
 		Slot:     slot,
 	}
-	if m.PageSize < minPageSize || m.PageSize > maxPageSize || m.PageSize&(m.PageSize-1) != 0 {
-		return Meta{}, &Damage{Page: uint64(slot), Text: fmt.Sprintf("page size %d is not a power of two from %d to %d", m.PageSize, minPageSize, maxPageSize)}
+	if m.PageSize < minPageSize || m.PageSize > MaxPageSize || m.PageSize&(m.PageSize-1) != 0 {
+		return Meta{}, &Damage{Page: uint64(slot), Text: fmt.Sprintf("page size %d is not a power of two from %d to %d", m.PageSize, minPageSize, MaxPageSize)}
 	}
 	return m, nil
 }

@@ -1,0 +1,18 @@
+//go:build !unix
+
+package durable
+
+import (
+	"errors"
+	"math"
+	"os"
+)
+
+// Space does not know the free space here and never refuses.
+func Space(string) (free int64, device uint64, err error) { return math.MaxInt64, 0, nil }
+
+// OwnerOf is for systems with numeric owners.
+func OwnerOf(string) (*Owner, error) { return nil, errors.ErrUnsupported }
+
+// Lock is not needed to read snapshots, which is all that is done here.
+func Lock(*os.File) error { return errors.ErrUnsupported }

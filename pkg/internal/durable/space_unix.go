@@ -1,0 +1,43 @@
+//go:build unix
+
+package durable
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Space returns the bytes that the calling user may still write below path, and
+// a number that is the same for all paths on one file system.
+func Space(path string) (free int64, device uint64, err error) {
+	var s unix.Statfs_t
+	if err := unix.Statfs(path, &s); err != nil {
+		return 0, 0, fmt.Errorf("free space of %s: %w", path, err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, 0, err
+	}
+	st, _ := info.Sys().(*syscall.Stat_t)
+	return int64(s.Bavail) * int64(s.Bsize), uint64(st.Dev), nil
+}
+
+// OwnerOf returns the owner of an existing path.
+func OwnerOf(path string) (*Owner, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	st, _ := info.Sys().(*syscall.Stat_t)
+	return &Owner{int(st.Uid), int(st.Gid)}, nil
+}
+
+// Lock takes an exclusive lock on an open directory or file, or fails at once if
+// somebody holds it. The lock ends when the descriptor is closed, so that of a
+// killed process is free.
+func Lock(f *os.File) error {
+	return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+}

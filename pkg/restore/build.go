@@ -1,0 +1,277 @@
+package restore
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/etcd-restore/etcd-restore/pkg/datadir"
+	"github.com/etcd-restore/etcd-restore/pkg/internal/boltfile"
+	"github.com/etcd-restore/etcd-restore/pkg/internal/durable"
+	"github.com/etcd-restore/etcd-restore/pkg/internal/hint"
+	"github.com/etcd-restore/etcd-restore/pkg/snapshot"
+)
+
+// build makes everything below the parts: one database, its copies, and the log
+// and raft snapshot of every member.
+func (r *run) build(ctx context.Context) error {
+	dbs, err := r.createDBs()
+	defer func() {
+		for _, f := range dbs {
+			f.Close()
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	if err := r.fill(ctx, dbs); err != nil {
+		return err
+	}
+	snap, err := datadir.EncodeSnap(r.Cluster)
+	if err != nil {
+		return err
+	}
+	var g errgroup.Group
+	for i, m := range r.members {
+		g.Go(func() error {
+			if err := dbs[i].Sync(); err != nil {
+				return err
+			}
+			return r.writeRaft(m, snap)
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for _, part := range r.parts {
+		if err := part.fs.SyncTree(part.path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// createDBs creates the directories and the empty db of every member.
+func (r *run) createDBs() (dbs []*durable.File, err error) {
+	for _, m := range r.members {
+		for _, dir := range m.dirs {
+			if err := m.fs.Mkdir(dir); err != nil {
+				return dbs, err
+			}
+		}
+		f, err := m.fs.Create(m.db())
+		if err != nil {
+			return dbs, err
+		}
+		dbs = append(dbs, f)
+	}
+	return dbs, nil
+}
+
+// fill makes the contents of all dbs, which are the same.
+func (r *run) fill(ctx context.Context, dbs []*durable.File) error {
+	shares := len(dbs) > 1 && dbs[1].Clone(dbs[0].File) == nil // both empty: a test of the file system
+	var err error
+	var from int64 // below this the others have their content already
+	switch {
+	case r.Compact:
+		err = r.fillCompact(ctx)
+	case shares:
+		err = r.fillCopy(ctx, dbs[:1])
+	default:
+		err = r.fillCopy(ctx, dbs)
+		from = r.plan.Snapshot.Size
+	}
+	if err != nil {
+		return err
+	}
+	size, err := finalSize(dbs[0].File)
+	if err != nil {
+		return err
+	}
+	if err := dbs[0].Truncate(size); err != nil {
+		return err
+	}
+	for i, f := range dbs {
+		r.plan.Members[i].Size = size
+		if i == 0 {
+			continue
+		}
+		if shares {
+			err = f.Clone(dbs[0].File)
+		} else {
+			err = r.copyRest(f, dbs[0].File, from, size)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fillCopy copies the snapshot to dbs and edits the first of them.
+func (r *run) fillCopy(ctx context.Context, dbs []*durable.File) error {
+	size, d, err := r.copySnapshot(ctx, dbs)
+	if err != nil {
+		return err
+	}
+	r.plan.Snapshot.Size = size
+	if err := r.acceptDigest(d); err != nil {
+		return err
+	}
+	decided, err := r.inspect(ctx, dbs[0].Name(), d.state)
+	if err != nil {
+		return err
+	}
+	return r.edit(dbs[0].Name(), size, decided)
+}
+
+// copySnapshot reads the snapshot once for hashing and all copies, or lets the
+// first db share its blocks and hashes those: then nobody can change meanwhile
+// what is hashed.
+func (r *run) copySnapshot(ctx context.Context, dbs []*durable.File) (size int64, d digest, err error) {
+	src, err := r.source()
+	if err != nil {
+		return 0, digest{}, err
+	}
+	defer src.Close()
+	r.Progress.Start("restoring", src.Size)
+	defer r.Progress.Finish()
+	if file, ok := src.Reader.(*os.File); ok && dbs[0].Clone(file) == nil {
+		size, d, err = copyAll(ctx, dbs[0].File, nil, r.Progress)
+	} else {
+		size, d, err = copyAll(ctx, src, dbs, r.Progress)
+	}
+	if err != nil {
+		return 0, digest{}, err
+	}
+	for _, f := range dbs {
+		if err := f.Truncate(size); err != nil {
+			return 0, digest{}, err
+		}
+	}
+	return size, d, nil
+}
+
+// fillCompact writes the live part of the snapshot to the first db.
+func (r *run) fillCompact(ctx context.Context) error {
+	f, err := r.open()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if !f.HasTrailer() {
+		if err := r.acceptTrailer(snapshot.TrailerMissing); err != nil {
+			return err
+		}
+		if err := f.CheckStructure(ctx, r.Progress); err != nil {
+			return err
+		}
+	}
+	d, err := r.decide(f, r.now)
+	if err != nil {
+		return err
+	}
+	r.plan.settle(f, d)
+
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		sum, state, err := f.Digest(ctx)
+		if err != nil {
+			return err
+		}
+		return r.acceptDigest(digest{sum, state})
+	})
+	g.Go(func() error { return r.compact(ctx, f, r.members[0].db(), d) })
+	return g.Wait()
+}
+
+// acceptDigest records the digest and refuses one that is not right.
+func (r *run) acceptDigest(d digest) error {
+	r.plan.Snapshot.SHA256, r.plan.Snapshot.Trailer = d.sum, d.state
+	if r.ExpectSHA256 != "" && !strings.EqualFold(r.ExpectSHA256, d.sum) {
+		return hint.New(fmt.Errorf("%w: the SHA-256 of %s is %s, expected is %s", ErrOther, r.Path, d.sum, r.ExpectSHA256),
+			"all members must be restored from the same file: copy it here from the host that made the decision")
+	}
+	return r.acceptTrailer(d.state)
+}
+
+// acceptTrailer refuses a snapshot whose hash does not match, always, and one
+// without a hash unless that was said to be all right.
+func (r *run) acceptTrailer(state snapshot.Trailer) error {
+	if state == snapshot.TrailerMissing && r.SkipHashCheck {
+		return nil
+	}
+	return snapshot.TrailerError(r.Path, state)
+}
+
+// inspect opens the copy of the snapshot and decides what to make of it. What no
+// hash vouches for is checked page by page first.
+func (r *run) inspect(ctx context.Context, path string, state snapshot.Trailer) (decision, error) {
+	f, err := snapshot.Open(path)
+	if err != nil {
+		return decision{}, err
+	}
+	defer f.Close()
+	if state == snapshot.TrailerMissing {
+		if err := f.CheckStructure(ctx, r.Progress); err != nil {
+			return decision{}, err
+		}
+	}
+	d, err := r.decide(f, r.now)
+	if err != nil {
+		return decision{}, err
+	}
+	size := r.plan.Snapshot.Size
+	r.plan.settle(f, d)
+	r.plan.Snapshot.Size = size
+	return d, nil
+}
+
+// copyRest completes a copy that has the bytes of the snapshot already: what the
+// edit changed are the two meta pages and what it appended.
+func (r *run) copyRest(dst *durable.File, src *os.File, from, size int64) error {
+	r.FS.At("write", dst.Name())
+	ranges := [][2]int64{{from, size}}
+	if from > 0 {
+		ranges = append(ranges, [2]int64{0, min(2*boltfile.MaxPageSize, from)})
+	}
+	for _, rg := range ranges {
+		w := io.NewOffsetWriter(dst.File, rg[0])
+		if _, err := io.Copy(w, io.NewSectionReader(src, rg[0], rg[1]-rg[0])); err != nil {
+			return err
+		}
+	}
+	return dst.Truncate(size)
+}
+
+// finalSize is what a db needs of its file.
+func finalSize(f *os.File) (int64, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	db, err := boltfile.New(f, info.Size())
+	if err != nil {
+		return 0, err
+	}
+	return db.Size(), db.Close()
+}
+
+// writeRaft writes the log and the raft snapshot of one member.
+func (r *run) writeRaft(m build, snap []byte) error {
+	wal, err := datadir.EncodeWAL(r.Cluster, m.id)
+	if err != nil {
+		return err
+	}
+	if err := m.fs.WriteFile(filepath.Join(m.walDir, datadir.WALName(0, 0)), wal); err != nil {
+		return err
+	}
+	name := datadir.SnapName(datadir.InitialTerm, datadir.InitialIndex(r.Cluster))
+	return m.fs.WriteFile(filepath.Join(m.snapDir, name), snap)
+}

@@ -1,0 +1,122 @@
+package restore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/etcd-restore/etcd-restore/pkg/internal/hint"
+	"github.com/etcd-restore/etcd-restore/pkg/snapshot"
+)
+
+// Run restores. On any error the targets are as they were before.
+func Run(ctx context.Context, cfg Config) (*Plan, error) {
+	r, err := newRun(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if r.lookable() { // fail before the work where the reason can be seen at once
+		if err := r.preview(); err != nil {
+			return nil, err
+		}
+	}
+	defer r.cleanUp()
+	if err := r.createParts(); err != nil {
+		return nil, err
+	}
+	if err := r.build(ctx); err != nil {
+		return nil, r.explain(err)
+	}
+	if err := ctx.Err(); err != nil { // the last moment to leave nothing behind
+		return nil, err
+	}
+	if err := r.publish(); err != nil {
+		return nil, r.explain(err)
+	}
+	return r.plan, nil
+}
+
+// Prepare returns what [Run] would do, and changes nothing. It reads the pages
+// it needs for the decisions, not the whole snapshot.
+func Prepare(cfg Config) (*Plan, error) {
+	r, err := newRun(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return r.plan, r.preview()
+}
+
+// source opens the snapshot to be read once. The size is -1 if unknown.
+func (r *run) source() (snapshot.Stream, error) {
+	if r.Stream == nil {
+		return snapshot.OpenStream(r.Path)
+	}
+	return snapshot.NewStream(r.Stream)
+}
+
+// lookable reports whether the snapshot can be looked into without reading all
+// of it. What cannot be opened is for the attempt to explain.
+func (r *run) lookable() bool {
+	if r.Stream != nil {
+		return false
+	}
+	s, err := r.source()
+	if err != nil {
+		return true
+	}
+	defer s.Close()
+	return s.Size >= 0
+}
+
+// open opens the snapshot to be looked into.
+func (r *run) open() (*snapshot.File, error) {
+	if r.Stream == nil {
+		return snapshot.Open(r.Path)
+	}
+	return snapshot.Spool(r.Path, r.Stream)
+}
+
+// preview makes the decisions from the snapshot itself.
+func (r *run) preview() error {
+	f, err := r.open()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if !f.HasTrailer() {
+		if err := r.acceptTrailer(snapshot.TrailerMissing); err != nil {
+			return err
+		}
+	}
+	d, err := r.decide(f, r.now)
+	if err != nil {
+		return err
+	}
+	r.plan.settle(f, d)
+	if r.plan.Snapshot.SHA256, err = f.ClaimedSHA256(); err != nil {
+		return err
+	}
+	for i := range r.plan.Members {
+		r.plan.Members[i].Size = f.Size()
+	}
+	return r.measure(f.Size())
+}
+
+// explain adds the next step to errors of the file system.
+func (r *run) explain(err error) error {
+	switch {
+	case errors.Is(err, os.ErrPermission):
+		return hint.New(err, "run it as a user who may write there, or as root")
+	case isNoSpace(err):
+		return hint.New(fmt.Errorf("%w: %w", ErrSpace, err), "nothing was changed; free some space, or choose another file system")
+	}
+	return err
+}
+
+// quiet is the progress of whoever does not want any.
+type quiet struct{}
+
+func (quiet) Start(string, int64) {}
+func (quiet) Add(int64)           {}
+func (quiet) Finish()             {}

@@ -1,0 +1,168 @@
+package snapshotx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/etcd-restore/etcd-restore/pkg/membership"
+	"github.com/etcd-restore/etcd-restore/pkg/restore"
+	"github.com/etcd-restore/etcd-restore/plugins/internal/exitcode"
+	"github.com/etcd-restore/etcd-restore/plugins/internal/output"
+)
+
+// NewCmdRestore returns the verb restore.
+func NewCmdRestore(streams Streams, opts *Options, conn *Connection) *cobra.Command {
+	o := &RestoreOptions{Options: opts, Connection: conn, streams: streams}
+	cmd := &cobra.Command{
+		Use:   "restore FILE",
+		Short: "Make the data directories of a new cluster from a snapshot",
+		Long: `Make the data directories of a new cluster from a snapshot: of one member, or of
+all with --all-members. The flags of "etcdutl snapshot restore" mean the same.
+
+A directory appears once it is complete and on disk, or not at all. Nothing is
+ever overwritten. The new cluster has a random token, so that no member of the
+old one can talk to it; one member of a larger cluster needs the token that was
+chosen for all, and without one the commands for every host are printed.
+
+Clients must never see a revision go back. --bump-revision=auto raises it above
+all that --seen-data-dir, --seen-endpoint and --seen-revision tell of the old
+cluster, and prints the proof. With a Kubernetes keyspace that is the default.
+
+FILE may be a copy of member/snap/db (with --skip-hash-check), compressed with
+zstd, or - for standard input. It never dials, but for --seen-endpoint.
+
+` + exitcode.Help(exitcode.OK, exitcode.Failed, exitcode.BadUsage, exitcode.Integrity, exitcode.Refused, exitcode.Interrupted),
+		Example: `  # A cluster of one
+  etcdctl-snapshot-x restore snapshot.db --name m1 --data-dir /var/lib/etcd-new \
+    --initial-cluster m1=https://10.0.0.1:2380
+
+  # All three members in one run, above what the old first member had reached
+  etcdctl-snapshot-x restore snapshot.db --all-members --output-dir new \
+    --initial-cluster m1=https://10.0.0.1:2380,m2=https://10.0.0.2:2380,m3=https://10.0.0.3:2380 \
+    --seen-data-dir /var/lib/etcd
+
+  # What would it do?
+  etcdctl-snapshot-x restore snapshot.db --data-dir /var/lib/etcd-new --dry-run`,
+		GroupID:     groupOffline,
+		Annotations: map[string]string{annotationDials: ""},
+		Args:        oneArg("FILE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.File = args[0]
+			o.Complete(cmd.Flags())
+			if err := o.Validate(); err != nil {
+				return usageError(cmd, err)
+			}
+			return o.Run(cmd.Context())
+		},
+	}
+	o.AddFlags(cmd.Flags())
+	return cmd
+}
+
+// Validate finds mistakes that no flag can find alone.
+func (o *RestoreOptions) Validate() error {
+	switch {
+	case o.AllMembers && (o.given("data-dir") || o.given("wal-dir") || o.given("name")):
+		return errors.New("--all-members goes with --output-dir, not with --name, --data-dir or --wal-dir")
+	case !o.AllMembers && o.given("output-dir"):
+		return errors.New("--output-dir goes with --all-members; the place of one member is --data-dir")
+	case o.BumpRevision.Auto && o.given("mark-compacted") && !o.MarkCompacted:
+		return errors.New("--bump-revision=auto needs --mark-compacted: a watch would wait in the gap for ever")
+	case !o.BumpRevision.Auto && o.MarkCompacted != (o.BumpRevision.By > 0):
+		return errors.New("--bump-revision and --mark-compacted go together: give both or neither, or --bump-revision=auto")
+	case o.DryRun && o.File == stdin:
+		return errors.New("--dry-run reads the snapshot, and standard input can be read only once: save it to a file first")
+	}
+	return nil
+}
+
+// Run restores, or prints what it would do.
+func (o *RestoreOptions) Run(ctx context.Context) error {
+	cfg, err := o.config(ctx)
+	if err != nil {
+		return err
+	}
+	if o.DryRun {
+		plan, err := restore.Prepare(cfg)
+		if err != nil {
+			return err
+		}
+		return planResult(plan, true).Print(o.streams.Out, o.Format)
+	}
+	if err := o.refuseSplit(ctx, cfg); err != nil {
+		return err
+	}
+	reporter := o.Reporter(o.streams)
+	defer reporter.Finish()
+	cfg.Progress = reporter
+	plan, err := restore.Run(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	reporter.Finish()
+	return planResult(plan, false).Print(o.streams.Out, o.Format)
+}
+
+// config turns the flags into what pkg/restore takes.
+func (o *RestoreOptions) config(ctx context.Context) (restore.Config, error) {
+	cluster, err := o.cluster()
+	if err != nil {
+		return restore.Config{}, err
+	}
+	cfg := restore.Config{
+		Path:          o.File,
+		Cluster:       cluster,
+		ExpectSHA256:  o.ExpectSHA256,
+		SkipHashCheck: o.SkipHashCheck,
+		Bump:          o.bump(),
+		MarkCompacted: o.MarkCompacted || o.BumpRevision.Auto,
+		Compact:       o.Compact,
+		KeepAlarms:    o.KeepAlarms,
+		ResetAuth:     o.ResetAuth,
+		TargetVersion: o.TargetVersion,
+	}
+	if o.File == stdin {
+		cfg.Path, cfg.Stream = "standard input", o.streams.In
+	}
+	if o.AllMembers {
+		cfg.Parent = o.OutputDir
+		for _, m := range cluster.Members {
+			cfg.Targets = append(cfg.Targets, restore.Target{Member: m.Name, DataDir: filepath.Join(o.OutputDir, m.Name+".etcd")})
+		}
+	} else {
+		if err := o.checkAdvertised(cluster); err != nil {
+			return restore.Config{}, err
+		}
+		cfg.Targets = []restore.Target{{Member: o.Name, DataDir: o.dataDir(), WALDir: o.walDir()}}
+	}
+	cfg.Seen, err = o.evidence(ctx)
+	return cfg, err
+}
+
+// cluster computes the new membership, with the given token or a fresh one.
+func (o *RestoreOptions) cluster() (*membership.Cluster, error) {
+	token := o.Token
+	if token == "" {
+		var err error
+		if token, err = membership.NewToken(); err != nil {
+			return nil, err
+		}
+	}
+	return membership.New(o.initialCluster(), token, o.Learners)
+}
+
+// checkAdvertised compares the advertised URLs, if given, with the membership.
+func (o *RestoreOptions) checkAdvertised(c *membership.Cluster) error {
+	if _, ok := c.Member(o.Name); !ok {
+		return exitcode.Usage(output.WithHint(fmt.Errorf("--name %s is not in --initial-cluster %s", o.Name, c.InitialCluster()),
+			"give --name one of the names before the equals signs"))
+	}
+	if !o.given("initial-advertise-peer-urls") {
+		return nil
+	}
+	return c.CheckAdvertised(o.Name, o.AdvertisePeerURLs)
+}
