@@ -54,7 +54,7 @@ func (c *Connection) AddFlags(fs *pflag.FlagSet) {
 	fs.DurationVar(&c.CommandTimeout, "command-timeout", 0, "limit to the whole transfer (default: none; short requests 5s)")
 	fs.DurationVar(&c.KeepaliveTime, "keepalive-time", 10*time.Second, "time between signs of life on a connection")
 	fs.DurationVar(&c.KeepaliveTimeout, "keepalive-timeout", 6*time.Second, "time to wait for one before giving up")
-	fs.BoolVar(&c.InsecureTransport, "insecure-transport", true, "no TLS for an endpoint without https://, if no certificates are given")
+	fs.BoolVar(&c.InsecureTransport, "insecure-transport", true, "speak plainly where nothing asks for TLS")
 	fs.BoolVar(&c.InsecureSkipTLSVerify, "insecure-skip-tls-verify", false, "accept any server certificate (for tests only)")
 	fs.StringVarP(&c.DiscoverySRV, "discovery-srv", "d", "", "domain whose SRV records name the endpoints")
 	fs.StringVar(&c.DiscoverySRVName, "discovery-srv-name", "", "service name in those records")

@@ -79,6 +79,7 @@ files, for etcd 3.4 to 3.7. Every flag can also be set as ETCDCTL_<FLAG>.
 	root.SetOut(streams.Out)
 	root.SetErr(streams.ErrOut)
 	root.SetFlagErrorFunc(usageError)
+	root.SuggestionsMinimumDistance = 2
 	root.CompletionOptions.HiddenDefaultCmd = true
 	opts.AddFlags(root.PersistentFlags())
 	conn.AddFlags(root.PersistentFlags())
