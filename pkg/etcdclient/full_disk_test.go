@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 
@@ -33,8 +34,10 @@ func TestDiskFillsUpInTheMiddle(t *testing.T) {
 			return err
 		}
 		for !begun(filepath.Join(dir, "*.part")) { // the space has been checked by then
-			if s.Context().Err() != nil {
+			select {
+			case <-s.Context().Done():
 				return s.Context().Err()
+			case <-time.After(time.Millisecond):
 			}
 		}
 		if err := os.WriteFile(neighbour, make([]byte, 1500<<10), 0o600); err != nil {

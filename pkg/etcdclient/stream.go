@@ -77,7 +77,7 @@ func (c *Client) Snapshot(ctx context.Context, endpoint string, sink Sink, opts 
 	}
 	streamCtx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	s := &stream{ctx: streamCtx, cancel: cancel, stall: opts.StallTimeout}
+	s := &stream{ctx: streamCtx, cancel: cancel, stall: opts.StallTimeout, codec: newCodec()}
 	got, err := s.run(m.maintenance, sink, opts.Progress)
 	if err != nil {
 		return Received{}, s.explain(ctx, m, err)
@@ -92,6 +92,7 @@ type stream struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	stall  time.Duration
+	codec  codec
 
 	rpc      grpc.ServerStreamingClient[pb.SnapshotResponse]
 	watchdog *time.Timer // cancels ctx with ErrStalled; runs only while receiving
@@ -106,7 +107,8 @@ func (s *stream) run(maintenance pb.MaintenanceClient, sink Sink, progress Progr
 	s.watchdog = time.AfterFunc(s.stall, func() { s.cancel(ErrStalled) })
 	defer s.watchdog.Stop()
 	var err error
-	s.rpc, err = maintenance.Snapshot(s.ctx, &pb.SnapshotRequest{}, grpc.MaxCallRecvMsgSize(maxMessageSize))
+	s.rpc, err = maintenance.Snapshot(s.ctx, &pb.SnapshotRequest{},
+		grpc.MaxCallRecvMsgSize(maxMessageSize), grpc.ForceCodecV2(s.codec))
 	if err != nil {
 		return Received{}, err
 	}
@@ -136,6 +138,7 @@ func (s *stream) run(maintenance pb.MaintenanceClient, sink Sink, progress Progr
 			return Received{}, sinkError{err}
 		}
 		progress.Add(int64(len(blob)))
+		s.codec.recycle(blob)
 	}
 	if s.ctx.Err() != nil {
 		return Received{}, context.Cause(s.ctx)

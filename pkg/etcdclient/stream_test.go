@@ -150,14 +150,14 @@ func TestStall(t *testing.T) {
 // The stall timeout is about the member, not about our own disk.
 func TestSlowSinkIsNoStall(t *testing.T) {
 	t.Parallel()
-	const stall = time.Second
+	const stall = 3 * time.Second
 	all := messages(make([]byte, 40<<20)) // more than the queues and the window hold
 	client, endpoint := startFake(t, func(s pb.Maintenance_SnapshotServer) error { return sendAll(s, all) })
 	slept := false
 	sink := &buffer{onWrite: func() error {
 		if !slept {
 			slept = true
-			time.Sleep(2 * stall) // the slowness under test
+			time.Sleep(stall + time.Second) // the slowness under test
 		}
 		return nil
 	}}
