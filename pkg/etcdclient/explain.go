@@ -25,6 +25,10 @@ func (m *member) explain(ctx context.Context, err error) error {
 	if next := deniedHint(why); next != "" {
 		return hint.New(fmt.Errorf("%s: %w: %s", m.endpoint, ErrDenied, why), "%s", next)
 	}
+	if status.Code(err) == codes.Unimplemented || strings.Contains(why, "looked like an HTTP/1.1 header") {
+		return hint.New(fmt.Errorf("%s: %w: not an etcd that serves clients: %s", m.endpoint, ErrUnreachable, why),
+			"give the client URL of a member (port 2379, not 2380); HTTP proxies in the environment are used")
+	}
 	if !disconnected(err) {
 		return fmt.Errorf("%s: %s", m.endpoint, why)
 	}
@@ -61,8 +65,12 @@ func disconnected(err error) bool {
 
 // reason is the text of an error without gRPC's wrapping.
 func reason(err error) string {
-	if s, ok := status.FromError(err); ok {
-		return s.Message()
+	s, ok := status.FromError(err)
+	if !ok {
+		return err.Error()
 	}
-	return err.Error()
+	if inner, wrapped := strings.CutPrefix(s.Message(), "connection error: desc = "); wrapped {
+		return strings.Trim(inner, `"`)
+	}
+	return s.Message()
 }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/etcd-restore/etcd-restore/pkg/internal/hint"
 )
 
@@ -73,7 +75,7 @@ func (c *Client) Save(ctx context.Context, endpoint, path string, opts SaveOptio
 func checkTarget(path string, force bool) error {
 	info, err := os.Lstat(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR):
 		return checkParent(filepath.Dir(path))
 	case err != nil:
 		return err

@@ -132,7 +132,7 @@ func TestSaveToImpossiblePlaces(t *testing.T) {
 			return symlink(t, filepath.Join(dir, "old.db"), filepath.Join(dir, "link"))
 		}, etcdclient.ErrTarget},
 		"a missing parent": {func(_ *testing.T, dir string) string { return filepath.Join(dir, "no", "s.db") }, etcdclient.ErrTarget},
-		"a file as parent": {func(_ *testing.T, dir string) string { return filepath.Join(dir, "old.db", "s.db") }, nil},
+		"a file as parent": {func(_ *testing.T, dir string) string { return filepath.Join(dir, "old.db", "s.db") }, etcdclient.ErrTarget},
 		"a name too long": {func(_ *testing.T, dir string) string {
 			return filepath.Join(dir, string(bytes.Repeat([]byte("x"), 250)))
 		}, nil},

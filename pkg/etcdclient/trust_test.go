@@ -263,6 +263,18 @@ func TestDeadEndpoints(t *testing.T) {
 	}
 }
 
+// The peer URL is the other address in a runbook. Before 3.6 it serves clients
+// as well.
+func TestPeerURL(t *testing.T) {
+	t.Parallel()
+	for _, v := range []etcdtest.Version{etcdtest.V36, etcdtest.V37} {
+		cluster := etcdtest.New(t, etcdtest.Config{Version: v})
+		cluster.Start(t)
+		client := dial(t, etcdclient.Config{Endpoints: []string{cluster.Members[0].PeerURL}})
+		check(t, client.Members(t.Context())[0].Err, etcdclient.ErrUnreachable, "not an etcd that serves clients")
+	}
+}
+
 func TestInterruptedStatus(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
