@@ -13,6 +13,9 @@ import (
 // cluster can have come: the revision of its db, and one more for every request
 // in its log that the db does not hold yet. That is an upper bound, found
 // without applying anything. Nothing in the directory is changed.
+//
+// A log whose end was never finished may have held more. Then the evidence is
+// not that of its member, whose word is still missing.
 func SeenInDataDir(ctx context.Context, dir, walDir string) (revision.Evidence, error) {
 	d, err := datadir.Open(dir, datadir.Options{WALDir: walDir})
 	if err != nil {
@@ -40,7 +43,12 @@ func SeenInDataDir(ctx context.Context, dir, walDir string) (revision.Evidence, 
 	if err != nil {
 		return revision.Evidence{}, fmt.Errorf("data directory %s: %w", dir, err)
 	}
-	return revision.Evidence{Source: "data directory " + dir, Revision: at + ahead, MemberID: log.MemberID}, nil
+	e := revision.Evidence{Source: "data directory " + dir, Revision: at + ahead, MemberID: log.MemberID}
+	if log.Torn {
+		e.Source += ", log torn"
+		e.MemberID = 0
+	}
+	return e, nil
 }
 
 // reached returns the revision of a db and the last log entry it holds.

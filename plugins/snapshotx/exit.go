@@ -28,6 +28,7 @@ func exitTable() exitcode.Table {
 		{Is: snapshot.ErrChanged, Code: exitcode.Integrity},
 		{Is: restore.ErrOther, Code: exitcode.Integrity},
 		{Is: datadir.ErrCorrupt, Code: exitcode.Integrity},
+		{Is: datadir.ErrIncomplete, Code: exitcode.Integrity},
 		{Is: errFindings, Code: exitcode.Integrity},
 
 		{Is: etcdclient.ErrExists, Code: exitcode.Refused},
@@ -39,7 +40,6 @@ func exitTable() exitcode.Table {
 		{Is: revision.ErrOverflow, Code: exitcode.Refused},
 		{Is: revision.ErrNotCleared, Code: exitcode.Refused},
 		{Is: datadir.ErrInUse, Code: exitcode.Refused},
-		{Is: datadir.ErrIncomplete, Code: exitcode.Refused},
 		{Is: errSplit, Code: exitcode.Refused},
 	}
 }
