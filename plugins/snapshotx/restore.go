@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -130,7 +132,7 @@ func (o *RestoreOptions) config(ctx context.Context) (restore.Config, error) {
 	}
 	if o.AllMembers {
 		cfg.Parent = o.OutputDir
-		for _, m := range cluster.Members {
+		for _, m := range byName(cluster.Members) {
 			cfg.Targets = append(cfg.Targets, restore.Target{Member: m.Name, DataDir: filepath.Join(o.OutputDir, m.Name+".etcd")})
 		}
 	} else {
@@ -141,6 +143,11 @@ func (o *RestoreOptions) config(ctx context.Context) (restore.Config, error) {
 	}
 	cfg.Seen, err = o.evidence(ctx)
 	return cfg, err
+}
+
+// byName orders members as a person looks for them.
+func byName(members []membership.Member) []membership.Member {
+	return slices.SortedFunc(slices.Values(members), func(a, b membership.Member) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // cluster computes the new membership, with the given token or a fresh one.

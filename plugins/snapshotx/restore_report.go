@@ -77,7 +77,13 @@ func planText(p *restore.Plan, dryRun bool) string {
 		}
 	}
 	for _, note := range p.Notes {
-		line("note", "%s", note)
+		for i, part := range output.Wrap(note, 68) {
+			name := ""
+			if i == 0 {
+				name = "note"
+			}
+			line(name, "%s", part)
+		}
 	}
 	if dryRun {
 		line("next", "run it again without --dry-run; nothing was changed")

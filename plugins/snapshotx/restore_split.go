@@ -42,7 +42,7 @@ func (o *RestoreOptions) refuseSplit(ctx context.Context, cfg restore.Config) er
 		}
 	}
 	var commands []string
-	for _, m := range cfg.Cluster.Members {
+	for _, m := range byName(cfg.Cluster.Members) {
 		commands = append(commands, "  "+o.commandFor(m.Name, plan))
 	}
 	return output.WithHint(fmt.Errorf("%w: %s is one of %d", errSplit, o.Name, len(cfg.Cluster.Members)),

@@ -54,7 +54,7 @@ func newRoot(streams Streams, opts *Options) *cobra.Command {
 		Use:   "etcdctl-snapshot-x",
 		Short: "A better etcdctl snapshot and etcdutl snapshot",
 		Long: `A better etcdctl snapshot and etcdutl snapshot: the same flags and the same
-files, for etcd 3.4 to 3.7. Every flag can also be set as ETCDCTL_<FLAG>.
+files, for etcd 3.4 to 3.7. A global flag can also be set as ETCDCTL_<FLAG>.
 
 ` + exitcode.Help(exitcode.All()...),
 		Example: `  # Save a snapshot of the member that is furthest ahead

@@ -87,10 +87,10 @@ type verifyJSON struct {
 func findings(r *snapshot.Report) string {
 	var b strings.Builder
 	for _, f := range r.Findings {
-		fmt.Fprintf(&b, "%-7s %s: %s\n", f.Severity, f.Where, output.Clean(f.What))
+		fmt.Fprintf(&b, "%-7s %s: %s\n", f.Severity, output.Clean(f.Where), output.Clean(f.What))
 	}
 	if r.Truncated {
-		fmt.Fprintf(&b, "and more: the check stopped after %d findings\n", len(r.Findings))
+		fmt.Fprintf(&b, "and more: only the first %d are listed\n", len(r.Findings))
 	}
 	return b.String()
 }
