@@ -232,7 +232,9 @@ func (e sinkError) Unwrap() error { return e.error }
 // explain words the error of a stream; those of the sink are left alone.
 func (s *stream) explain(ctx context.Context, m *member, err error) error {
 	switch {
-	case ctx.Err() != nil: // interrupted, or out of the caller's time
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return hint.New(fmt.Errorf("snapshot of %s: %w", m.endpoint, ctx.Err()), "allow more time for the whole transfer, or set no limit")
+	case ctx.Err() != nil:
 		return fmt.Errorf("snapshot of %s: %w", m.endpoint, ctx.Err())
 	case errors.Is(context.Cause(s.ctx), ErrStalled):
 		return hint.New(fmt.Errorf("%s: %w: nothing for %s", m.endpoint, ErrStalled, s.stall),

@@ -201,6 +201,18 @@ func TestCancelledStream(t *testing.T) {
 	}
 }
 
+func TestTimeLimitOfTheCaller(t *testing.T) {
+	t.Parallel()
+	client, endpoint := startFake(t, func(s pb.Maintenance_SnapshotServer) error {
+		<-s.Context().Done()
+		return s.Context().Err()
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err := client.Snapshot(ctx, endpoint, new(buffer), etcdclient.StreamOptions{})
+	check(t, err, context.DeadlineExceeded, endpoint)
+}
+
 func TestServerError(t *testing.T) {
 	t.Parallel()
 	client, endpoint := startFake(t, func(s pb.Maintenance_SnapshotServer) error {
