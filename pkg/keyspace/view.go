@@ -36,32 +36,38 @@ type Progress interface {
 // Open reads the revision marks of db.
 func Open(db *boltfile.File) (*View, error) {
 	v := &View{db: db}
-	var err error
-	if v.key, v.hasKey, err = db.Bucket(schema.KeyBucket); err != nil {
+	if err := db.Guard(v.readMarks); err != nil {
 		return nil, err
 	}
+	return v, nil
+}
+
+func (v *View) readMarks() (err error) {
+	if v.key, v.hasKey, err = v.db.Bucket(schema.KeyBucket); err != nil {
+		return err
+	}
 	if v.hasKey {
-		last, _, err := db.Last(v.key)
+		last, _, err := v.db.Last(v.key)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if last != nil {
 			rev, err := schema.ParseRevision(last)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			v.lastKey = rev.Main
 		}
 	}
-	meta, ok, err := db.Bucket(schema.MetaBucket)
+	meta, ok, err := v.db.Bucket(schema.MetaBucket)
 	if err != nil || !ok {
-		return v, err
+		return err
 	}
 	if v.scheduled, err = v.mark(meta, schema.ScheduledCompactKey); err != nil {
-		return nil, err
+		return err
 	}
 	v.finished, err = v.mark(meta, schema.FinishedCompactKey)
-	return v, err
+	return err
 }
 
 func (v *View) mark(meta boltfile.Bucket, name string) (int64, error) {

@@ -188,7 +188,10 @@ func (r *run) fillCompact(ctx context.Context) error {
 		return r.acceptDigest(digest{sum, state})
 	})
 	g.Go(func() error { return r.compact(ctx, f, r.members[0].db(), d) })
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return f.Unchanged() // what was hashed is what was written
 }
 
 // acceptDigest records the digest and refuses one that is not right.

@@ -77,7 +77,7 @@ func (c *Config) decide(f *snapshot.File, now time.Time) (decision, error) {
 		return decision{}, err
 	}
 	d := decision{mark: c.MarkCompacted, compacted: view.Compacted()}
-	if d.kubernetes, err = view.Kubernetes(); err != nil {
+	if d.kubernetes, err = f.Kubernetes(); err != nil {
 		return decision{}, err
 	}
 	mode := c.Bump.Mode

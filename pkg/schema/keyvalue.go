@@ -46,6 +46,23 @@ func ParseKeyValue(b []byte) (KeyValue, error) {
 	return kv, nil
 }
 
+// Size is the size of kv as etcd encodes it. A value of another size holds
+// something that etcd 3.4 to 3.7 do not know.
+func (kv KeyValue) Size() int {
+	size := 0
+	for _, b := range [][]byte{kv.Key, kv.Value} {
+		if len(b) > 0 {
+			size += 1 + protowire.SizeBytes(len(b))
+		}
+	}
+	for _, n := range []int64{kv.Create, kv.Mod, kv.Version, kv.Lease} {
+		if n != 0 {
+			size += 1 + protowire.SizeVarint(uint64(n))
+		}
+	}
+	return size
+}
+
 // fields calls f for every field of a protobuf message with its payload: bytes
 // or a number. f returns false for a field of the wrong type.
 func fields(b []byte, f func(num protowire.Number, typ protowire.Type, bytes []byte, n uint64) bool) error {

@@ -48,5 +48,16 @@ func (s *File) HashKV(ctx context.Context, at int64, p Progress) (keyspace.Hash,
 	if err != nil {
 		return keyspace.Hash{}, s.explain(err)
 	}
-	return h, s.unchanged()
+	return h, s.Unchanged()
+}
+
+// Kubernetes reports whether the keys are those of a Kubernetes cluster, see
+// [keyspace.View.Kubernetes].
+func (s *File) Kubernetes() (bool, error) {
+	view, err := s.Keyspace()
+	if err != nil {
+		return false, err
+	}
+	yes, err := view.Kubernetes()
+	return yes, s.explain(err)
 }

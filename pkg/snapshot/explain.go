@@ -6,13 +6,14 @@ import (
 
 	"github.com/etcd-restore/etcd-restore/pkg/internal/boltfile"
 	"github.com/etcd-restore/etcd-restore/pkg/internal/hint"
+	"github.com/etcd-restore/etcd-restore/pkg/keyspace"
 	"github.com/etcd-restore/etcd-restore/pkg/schema"
 )
 
 // explain turns what the lower layers say of the file into the errors of this
 // package, with the next step.
 func (s *File) explain(err error) error {
-	if changed := s.unchanged(); err != nil && changed != nil {
+	if changed := s.Unchanged(); err != nil && changed != nil {
 		return changed
 	}
 	var damage *boltfile.Damage
@@ -23,6 +24,9 @@ func (s *File) explain(err error) error {
 	case errors.As(err, &damage), errors.Is(err, schema.ErrMalformed):
 		return hint.New(fmt.Errorf("%w: %s: %w", ErrCorrupt, s.name, err),
 			"list all damage with `etcdctl-snapshot-x verify %s`, and use another snapshot", s.name)
+	case errors.Is(err, keyspace.ErrCompacted), errors.Is(err, keyspace.ErrFuture):
+		return hint.New(fmt.Errorf("%s: %w", s.name, err),
+			"`etcdctl-snapshot-x status %s -w json` prints the current and the compacted revision", s.name)
 	}
 	return err
 }

@@ -66,7 +66,7 @@ func openRegular(path string) (*os.File, error) {
 	case errors.Is(err, os.ErrPermission):
 		return nil, hint.New(fmt.Errorf("open snapshot: %w", err), "run it as the owner of the file, or as root")
 	case err != nil:
-		return nil, fmt.Errorf("open snapshot: %w", err)
+		return nil, hint.New(fmt.Errorf("open snapshot: %w", err), "check the path: ls -l %s", filepath.Dir(path))
 	case info.IsDir():
 		return nil, hint.New(fmt.Errorf("%w: %s is a directory", ErrNotSnapshot, path),
 			"give the file; the database of a stopped member is member/snap/db in its data directory")
@@ -134,8 +134,8 @@ func (s *File) trailer() ([]byte, error) {
 	return b, nil
 }
 
-// unchanged fails if the file was written to since it was opened.
-func (s *File) unchanged() error {
+// Unchanged fails if the file was written to since it was opened.
+func (s *File) Unchanged() error {
 	now, err := s.f.Stat()
 	if err != nil {
 		return fmt.Errorf("read %s: %w", s.name, err)

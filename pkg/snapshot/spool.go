@@ -81,6 +81,9 @@ func Spool(name string, r io.Reader) (*File, error) {
 		if errors.Is(err, syscall.ENOSPC) {
 			return nil, hint.New(err, "set TMPDIR to a directory with room for the whole snapshot")
 		}
+		if errors.Is(err, ErrCorrupt) {
+			return nil, hint.New(err, "test the compressed file with `zstd -t`, and copy it again from where it came")
+		}
 		return nil, err
 	}
 	return open(name, tmp)

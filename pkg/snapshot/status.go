@@ -73,7 +73,7 @@ func (s *File) ReadStatus(ctx context.Context, o StatusOptions) (*Status, error)
 		}
 		st.SHA256, st.Trailer = digest.sum, digest.state
 	}
-	return st, s.unchanged()
+	return st, s.Unchanged()
 }
 
 // summarize fills in what takes a pass over all buckets.

@@ -25,13 +25,14 @@ type Finding struct {
 	What     string   `json:"what"`
 }
 
-// maxFindings bounds the list. A file with more is not read to its end.
+// maxFindings bounds the errors on the list, and the warnings. A file with more
+// errors is not read to its end; further warnings are left out.
 const maxFindings = 1000
 
 // Report is the outcome of [File.Verify].
 type Report struct {
 	Findings  []Finding `json:"findings"`
-	Truncated bool      `json:"truncated"` // there were too many to list; the check stopped
+	Truncated bool      `json:"truncated"` // there were too many to list all
 	SHA256    string    `json:"sha256"`    // of the database, in hex
 	Trailer   Trailer   `json:"trailer"`
 	Records   int       `json:"records"` // entries of the key bucket
@@ -69,7 +70,7 @@ func (s *File) Verify(ctx context.Context, p Progress) (*Report, error) {
 	case TrailerMissing:
 		report.Findings = append([]Finding{{Warning, "trailer", "there is none: a copy of member/snap/db, or a snapshot cut by 32 bytes; changed bits in values cannot be told"}}, report.Findings...)
 	}
-	return report, s.unchanged()
+	return report, s.Unchanged()
 }
 
 // CheckStructure is [File.Verify] without the hash, for a database whose hash is
@@ -88,13 +89,12 @@ func (s *File) CheckStructure(ctx context.Context, p Progress) error {
 }
 
 func (s *File) check(ctx context.Context, p Progress) (*Report, error) {
-	c := &checker{s: s, report: &Report{Findings: []Finding{}}, leases: map[int64]struct{}{}}
+	c := &checker{s: s, report: &Report{Findings: []Finding{}}, count: map[Severity]int{}, leases: map[int64]struct{}{}}
 	err := c.run(ctx, p)
 	if errors.Is(err, errTooMany) {
-		c.report.Truncated = true
 		err = nil
 	}
-	return c.report, err
+	return c.report, s.explain(err)
 }
 
 var errTooMany = errors.New("too many findings")
@@ -103,16 +103,23 @@ var errTooMany = errors.New("too many findings")
 type checker struct {
 	s       *File
 	report  *Report
+	count   map[Severity]int
 	leases  map[int64]struct{}
 	orphans int // keys whose lease does not exist
 	members map[uint64]bool
 }
 
-// add records a finding; it fails when there are too many.
+// add records a finding. It fails when there are too many errors; too many
+// warnings must not end the search for the first error.
 func (c *checker) add(sev Severity, where, format string, args ...any) error {
-	if len(c.report.Findings) >= maxFindings {
+	if c.count[sev] >= maxFindings {
+		c.report.Truncated = true
+		if sev == Warning {
+			return nil
+		}
 		return errTooMany
 	}
+	c.count[sev]++
 	c.report.Findings = append(c.report.Findings, Finding{sev, where, fmt.Sprintf(format, args...)})
 	return nil
 }

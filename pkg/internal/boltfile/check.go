@@ -11,7 +11,8 @@ type bounds struct{ lo, hi []byte }
 
 // checkLeaf checks that keys ascend within their bounds, and that the data of
 // the elements lies in order and without gaps, as bbolt writes it: so no bit of
-// a position or a length can change unnoticed.
+// a position or a length can change unnoticed. Nor one of the count of overflow
+// pages, of which bbolt has allocated what is needed, long ago one more.
 func (p page) checkLeaf(in bounds) error {
 	return p.check(in, func(i int) (element, error) { return p.leaf(i) })
 }
@@ -48,12 +49,19 @@ func (p page) check(in bounds, elem func(int) (element, error)) error {
 		next += len(e.key) + len(e.value)
 		prev = e.key
 	}
+	if p.unit > 0 && len(p.data)-next > p.unit {
+		return p.damage("has more pages than its %d bytes need: %d", next, len(p.data)/p.unit)
+	}
 	return nil
 }
 
 // CheckFree checks what the pass has not reached, after every bucket was walked:
-// with a free list in the file it must name exactly those pages.
+// the headers of the meta pages, and that a free list, if there is one in the
+// file, names exactly the pages that are not in use.
 func (s *Scan) CheckFree() error {
+	if err := s.f.Guard(s.checkMetaHeaders); err != nil {
+		return err
+	}
 	if !s.f.meta.HasFree {
 		return nil // whatever was not reached is free
 	}
@@ -75,6 +83,29 @@ func (s *Scan) CheckFree() error {
 		}
 		return nil
 	})
+}
+
+// checkMetaHeaders checks what lies outside of the checksum of the meta pages.
+func (s *Scan) checkMetaHeaders() error {
+	for slot := range 2 {
+		p := page{id: uint64(slot)}
+		head, err := s.f.m.bytes(int64(slot*s.f.meta.PageSize), headerSize)
+		if err != nil {
+			return s.damaged(p.damage("the file ends before this meta page"))
+		}
+		le := binary.LittleEndian
+		if self := le.Uint64(head); self != p.id {
+			if err := s.damaged(p.damage("calls itself page %d", self)); err != nil {
+				return err
+			}
+		}
+		if flags := le.Uint16(head[8:]); flags != flagMeta {
+			if err := s.damaged(p.damage("has page flags %#x, not those of a meta page", flags)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (s *Scan) checkFreePage(p page) error {

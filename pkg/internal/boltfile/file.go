@@ -127,9 +127,7 @@ func (f *File) metaAt(off int64, slot int) (Meta, error) {
 	if v := le.Uint32(b[4:]); v != version {
 		return Meta{}, &Damage{Page: uint64(slot), Text: fmt.Sprintf("meta page has version %d, not %d", v, version)}
 	}
-	sum := fnv.New64a()
-	sum.Write(b[:56])
-	if sum.Sum64() != le.Uint64(b[56:]) {
+	if checksum(b) != le.Uint64(b[56:]) {
 		return Meta{}, &Damage{Page: uint64(slot), Text: "meta page fails its checksum"}
 	}
 	m := Meta{
@@ -145,6 +143,13 @@ func (f *File) metaAt(off int64, slot int) (Meta, error) {
 		return Meta{}, &Damage{Page: uint64(slot), Text: fmt.Sprintf("page size %d is not a power of two from %d to %d", m.PageSize, minPageSize, MaxPageSize)}
 	}
 	return m, nil
+}
+
+// checksum is that of the meta page in b.
+func checksum(b []byte) uint64 {
+	sum := fnv.New64a()
+	sum.Write(b[:56])
+	return sum.Sum64()
 }
 
 func (f *File) checkMeta() error {

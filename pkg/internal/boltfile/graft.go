@@ -3,7 +3,6 @@ package boltfile
 import (
 	"encoding/binary"
 	"fmt"
-	"hash/fnv"
 	"os"
 )
 
@@ -38,9 +37,7 @@ func Graft(f *os.File, size int64) error {
 	}
 	le.PutUint64(b[32:], meta.Pages)
 	le.PutUint64(b[40:], meta.Pages+1)
-	sum := fnv.New64a()
-	sum.Write(b[:56])
-	le.PutUint64(b[56:], sum.Sum64())
+	le.PutUint64(b[56:], checksum(b))
 	if _, err := f.WriteAt(b, at); err != nil {
 		return fmt.Errorf("write meta page %d: %w", meta.Slot, err)
 	}

@@ -11,6 +11,7 @@ type page struct {
 	flags uint16
 	count int
 	data  []byte // the whole page, header included
+	unit  int    // size of a single page, 0 for an inline one
 }
 
 // page reads the header of page id and takes in its overflow pages.
@@ -36,7 +37,7 @@ func (f *File) page(id uint64) (page, error) {
 	if err != nil {
 		return page{}, &Damage{Page: id, Text: "the file ends inside this page"}
 	}
-	return page{id: id, flags: le.Uint16(head[8:]), count: int(le.Uint16(head[10:])), data: data}, nil
+	return page{id: id, flags: le.Uint16(head[8:]), count: int(le.Uint16(head[10:])), data: data, unit: f.meta.PageSize}, nil
 }
 
 // inline reads the page that a small bucket carries in its value.
