@@ -36,6 +36,7 @@ type part struct {
 	path     string // of the directory to remove when all is over
 	fs       durable.FS
 	from, to string
+	made     bool // the directory is there
 	lock     *os.File
 	done     bool // published
 }
@@ -93,6 +94,9 @@ func (r *run) layOut(root *part) error {
 		r.addData(&b, data, root)
 		r.members = append(r.members, b)
 		r.plan.Members[i].DataDir = data.path
+		if t.WALDir != "" {
+			r.plan.Members[i].WALDir = absolute(t.WALDir)
+		}
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/etcd-restore/etcd-restore/pkg/internal/durable"
@@ -17,22 +16,51 @@ import (
 func (r *run) createParts() error {
 	for i := range r.parts {
 		p := &r.parts[i]
-		if err := sweep(filepath.Dir(p.path), p.path); err != nil {
-			return err
+		if err := sweep(p.fs, p.path); err != nil {
+			return r.explain(err)
 		}
-		if err := p.fs.Mkdir(p.path); err != nil {
+		if err := p.create(); err != nil {
 			return r.explain(fmt.Errorf("make room for the restore: %w", err))
-		}
-		dir, err := os.Open(p.path)
-		if err != nil {
-			return err
-		}
-		p.lock = dir
-		if err := durable.Lock(dir); err != nil {
-			return fmt.Errorf("lock %s: %w", p.path, err)
 		}
 	}
 	return nil
+}
+
+// create makes the directory of the part and locks it. Another restore that
+// sweeps can find it before it is locked, and then removes it: it is made again.
+func (p *part) create() error {
+	for {
+		if err := p.fs.Mkdir(p.path); err != nil {
+			return err
+		}
+		p.made = true
+		p.fs.At("lock", p.path)
+		dir, err := os.Open(p.path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		} else if err != nil {
+			return err
+		}
+		if err := durable.LockWait(dir); err != nil { // whoever sweeps it holds the lock until it is gone
+			dir.Close()
+			return fmt.Errorf("lock %s: %w", p.path, err)
+		}
+		if stands(p.path, dir) {
+			p.lock = dir
+			return nil
+		}
+		dir.Close()
+	}
+}
+
+// stands reports whether path is still the open directory.
+func stands(path string, dir *os.File) bool {
+	now, err := os.Lstat(path)
+	if err != nil {
+		return false
+	}
+	mine, err := dir.Stat()
+	return err == nil && os.SameFile(now, mine)
 }
 
 // publish gives every part its final name, in order. If one cannot have it, those
@@ -72,10 +100,11 @@ func (r *run) unpublish() error {
 // Errors have nobody to go to; what remains is swept by the next restore.
 func (r *run) cleanUp() {
 	for _, p := range r.parts {
-		if p.lock == nil {
-			continue
+		if p.made {
+			_ = p.fs.RemoveAll(p.path)
 		}
-		_ = os.RemoveAll(p.path)
-		_ = p.lock.Close()
+		if p.lock != nil {
+			_ = p.lock.Close()
+		}
 	}
 }

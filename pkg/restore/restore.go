@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"syscall"
 
 	"github.com/etcd-restore/etcd-restore/pkg/internal/hint"
 	"github.com/etcd-restore/etcd-restore/pkg/snapshot"
@@ -12,6 +13,11 @@ import (
 
 // Run restores. On any error the targets are as they were before.
 func Run(ctx context.Context, cfg Config) (*Plan, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if cfg.Stream != nil {
+		cfg.Stream = interruptible(ctx, cfg.Stream)
+	}
 	r, err := newRun(cfg)
 	if err != nil {
 		return nil, err
@@ -108,6 +114,8 @@ func (r *run) explain(err error) error {
 	switch {
 	case errors.Is(err, os.ErrPermission):
 		return hint.New(err, "run it as a user who may write there, or as root")
+	case errors.Is(err, syscall.EROFS):
+		return hint.New(err, "the file system is mounted read-only: choose another one, or remount it: mount -o remount,rw")
 	case isNoSpace(err):
 		return hint.New(fmt.Errorf("%w: %w", ErrSpace, err), "nothing was changed; free some space, or choose another file system")
 	}

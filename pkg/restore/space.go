@@ -18,9 +18,12 @@ const slack = 1 << 20
 // the snapshot lies there as well. How little a compacted db takes is not known
 // before it is made.
 func (r *run) measure(size int64) error {
-	_, source, err := durable.Space(filepath.Dir(r.Path))
-	if err != nil {
-		return err
+	var source uint64 // a stream lies nowhere
+	if r.Stream == nil {
+		var err error
+		if _, source, err = durable.Space(r.Path); err != nil {
+			return err
+		}
 	}
 	r.plan.Space = nil
 	byDevice := map[uint64]int{}

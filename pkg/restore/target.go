@@ -98,9 +98,10 @@ var partName = regexp.MustCompile(`\.part-[0-9a-f]{16}$`)
 
 func isPart(name string) bool { return name[0] == '.' && partName.MatchString(name) }
 
-// sweep removes what restores that were killed left in dir under the names that
-// fresh could have had. A part whose lock is held belongs to one that runs.
-func sweep(dir, fresh string) error {
+// sweep removes what restores that were killed left under the names that fresh
+// could have had. A part whose lock is held belongs to one that runs.
+func sweep(fs durable.FS, fresh string) error {
+	dir := filepath.Dir(fresh)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("look for what an interrupted restore left: %w", err)
@@ -116,7 +117,7 @@ func sweep(dir, fresh string) error {
 			continue // gone, or not ours to look at
 		}
 		if durable.Lock(part) == nil {
-			err = os.RemoveAll(path)
+			err = fs.RemoveAll(path)
 		}
 		part.Close()
 		if err != nil {

@@ -40,7 +40,10 @@ func (f FS) Mkdir(path string) error {
 	if err := os.Mkdir(path, 0o700); err != nil {
 		return err
 	}
-	return f.chown(path)
+	if err := f.chown(path); err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	return nil
 }
 
 // Create creates a file that does not exist yet, for its owner alone.
@@ -97,15 +100,21 @@ func (f FS) SyncTree(root string) error {
 	})
 }
 
-// Rename gives a directory that has been synced its final name and syncs the
-// parent. It fails if anything but an empty directory has that name.
+// Rename gives what has been synced its final name and syncs the parent. It fails
+// with fs.ErrExist if anything has that name, and changes nothing if it fails.
 func (f FS) Rename(from, to string) error {
 	f.At("rename", to)
-	if err := os.Rename(from, to); err != nil {
+	if err := rename(from, to); err != nil {
 		return err
 	}
 	if err := f.SyncDir(filepath.Dir(to)); err != nil {
-		return fmt.Errorf("sync after rename: %w", err)
+		return errors.Join(fmt.Errorf("sync after rename: %w", err), rename(to, from))
 	}
 	return nil
+}
+
+// RemoveAll removes path and what it holds.
+func (f FS) RemoveAll(path string) error {
+	f.At("remove", path)
+	return os.RemoveAll(path)
 }

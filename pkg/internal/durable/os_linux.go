@@ -1,6 +1,7 @@
 package durable
 
 import (
+	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -29,4 +30,17 @@ func SharesBlocks(dir string) bool {
 		defer files[i].Close()
 	}
 	return clone(files[0], files[1]) == nil
+}
+
+// rename fails with fs.ErrExist if anything has the new name. The kernel checks
+// it in the same step.
+func rename(from, to string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS): // NFS
+		return renamePlain(from, to)
+	}
+	return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
 }

@@ -13,3 +13,5 @@ func clone(_, _ *os.File) error { return errors.ErrUnsupported }
 
 // SharesBlocks is not known here.
 func SharesBlocks(string) bool { return false }
+
+func rename(from, to string) error { return renamePlain(from, to) }

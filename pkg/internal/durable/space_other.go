@@ -16,3 +16,6 @@ func OwnerOf(string) (*Owner, error) { return nil, errors.ErrUnsupported }
 
 // Lock is not needed to read snapshots, which is all that is done here.
 func Lock(*os.File) error { return errors.ErrUnsupported }
+
+// LockWait is not needed either.
+func LockWait(*os.File) error { return errors.ErrUnsupported }

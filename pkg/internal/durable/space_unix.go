@@ -41,3 +41,6 @@ func OwnerOf(path string) (*Owner, error) {
 func Lock(f *os.File) error {
 	return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 }
+
+// LockWait is like Lock, but waits until nobody holds it.
+func LockWait(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_EX) }
