@@ -74,14 +74,16 @@ func (p *part) complete(ctx context.Context, inspect func(context.Context, strin
 // publish gives the file its name and syncs that.
 func (p *part) publish(path string, replace bool) error {
 	if replace {
-		return p.fs.Rename(p.file.Name(), path)
+		if err := os.Rename(p.file.Name(), path); err != nil {
+			return err
+		}
+		return p.fs.SyncDir(p.dir)
 	}
-	if err := renameNew(p.file.Name(), path); errors.Is(err, fs.ErrExist) {
+	err := p.fs.Rename(p.file.Name(), path)
+	if errors.Is(err, fs.ErrExist) {
 		return existsError(path)
-	} else if err != nil {
-		return err
 	}
-	return p.fs.SyncDir(p.dir)
+	return err
 }
 
 // discard closes the file and removes it if it was not published: by then its
@@ -111,13 +113,4 @@ func cause(err error) error {
 		return p.Err
 	}
 	return err
-}
-
-// linkNew is a rename in two steps. A kill between them leaves a second name
-// for the whole file, and never half of one.
-func linkNew(from, to string) error {
-	if err := os.Link(from, to); err != nil {
-		return err
-	}
-	return os.Remove(from)
 }
