@@ -69,6 +69,7 @@ func Table() []Row {
 		// The tests' own programs and helpers. What a test file imports is not checked.
 		{etcdtest, nil, nil},
 		{"test/arch", nil, nil},
+		{"test/bench", []string{"test/bench/fixture", etcdtest}, nil},
 		{"test/bench/fixture", []string{schema}, nil},
 		{"test/bench/gen", []string{"test/bench/fixture"}, nil},
 		{"test/demo", []string{etcdtest}, nil},
