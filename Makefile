@@ -41,7 +41,7 @@ fuzz: ## Fuzz every parser, FUZZTIME each (default 1m)
 	done
 
 .PHONY: bench
-bench: build servers ## Compare with etcdutl, etcdctl and cp on a 2 GiB database
+bench: build servers ## Compare with etcdutl, etcdctl and cp on a 2 GiB database (20 GB of disk)
 	go run ./test/bench
 
 .PHONY: lint
