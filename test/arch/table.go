@@ -73,6 +73,7 @@ func Table() []Row {
 		{"test/bench/fixture", []string{schema}, nil},
 		{"test/bench/gen", []string{"test/bench/fixture"}, nil},
 		{"test/demo", []string{etcdtest}, nil},
+		{"test/integration", nil, nil},
 		{"test/servers", []string{etcdtest}, nil},
 	}
 }
