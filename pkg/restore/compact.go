@@ -31,7 +31,7 @@ func (c *Config) compact(ctx context.Context, f *snapshot.File, path string, d d
 		if err := f.Entries(func(bucket string, k, v []byte) error { return w.put(bucket, k, v) }); err != nil {
 			return w.abort(err)
 		}
-		if err := f.Live(ctx, c.Progress, func(k, v []byte) error { return w.put(schema.KeyBucket, k, v) }); err != nil {
+		if err := f.Live(ctx, d.restored(), c.Progress, func(k, v []byte) error { return w.put(schema.KeyBucket, k, v) }); err != nil {
 			return w.abort(err)
 		}
 		if err := w.commit(); err != nil {

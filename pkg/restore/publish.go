@@ -29,8 +29,9 @@ func (r *run) createParts() error {
 // create makes the directory of the part and locks it. Another restore that
 // sweeps can find it before it is locked, and then removes it: it is made again.
 func (p *part) create() error {
+	unowned := durable.FS{Boundary: p.fs.Boundary}
 	for {
-		if err := p.fs.Mkdir(p.path); err != nil {
+		if err := unowned.Mkdir(p.path); err != nil {
 			return err
 		}
 		p.made = true
@@ -47,7 +48,7 @@ func (p *part) create() error {
 		}
 		if stands(p.path, dir) {
 			p.lock = dir
-			return nil
+			return p.fs.Chown(p.path)
 		}
 		dir.Close()
 	}

@@ -40,7 +40,7 @@ func (f FS) Mkdir(path string) error {
 	if err := os.Mkdir(path, 0o700); err != nil {
 		return err
 	}
-	if err := f.chown(path); err != nil {
+	if err := f.Chown(path); err != nil {
 		return errors.Join(err, os.Remove(path))
 	}
 	return nil
@@ -53,7 +53,7 @@ func (f FS) Create(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := f.chown(path); err != nil {
+	if err := f.Chown(path); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	return &File{File: file, fs: f}, nil
@@ -72,7 +72,8 @@ func (f FS) WriteFile(path string, content []byte) error {
 	return errors.Join(err, file.Close())
 }
 
-func (f FS) chown(path string) error {
+// Chown gives path to the owner of what is created, if there is one.
+func (f FS) Chown(path string) error {
 	if f.Owner == nil {
 		return nil
 	}
