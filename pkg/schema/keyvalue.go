@@ -71,6 +71,9 @@ func fields(b []byte, f func(num protowire.Number, typ protowire.Type, bytes []b
 		if n < 0 {
 			return protowire.ParseError(n)
 		}
+		if num > protowire.MaxValidNumber {
+			return fmt.Errorf("there is no field %d", num)
+		}
 		b = b[n:]
 		var data []byte
 		var number uint64
