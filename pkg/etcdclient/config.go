@@ -79,7 +79,7 @@ func (c Config) tlsConfig(now time.Time) (*tls.Config, error) {
 func readCA(file string) (*x509.CertPool, error) {
 	pem, err := os.ReadFile(file)
 	if err != nil {
-		return nil, unreadable("CA certificate", file, err)
+		return nil, unreadable("CA certificate", err)
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(pem) {
@@ -97,11 +97,11 @@ func readPair(certFile, keyFile string, now time.Time) (tls.Certificate, error) 
 	}
 	cert, err := os.ReadFile(certFile)
 	if err != nil {
-		return tls.Certificate{}, unreadable("client certificate", certFile, err)
+		return tls.Certificate{}, unreadable("client certificate", err)
 	}
 	key, err := os.ReadFile(keyFile)
 	if err != nil {
-		return tls.Certificate{}, unreadable("client key", keyFile, err)
+		return tls.Certificate{}, unreadable("client key", err)
 	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
@@ -118,7 +118,7 @@ func readPair(certFile, keyFile string, now time.Time) (tls.Certificate, error) 
 	return pair, nil
 }
 
-func unreadable(what, file string, err error) error {
+func unreadable(what string, err error) error {
 	next := "check that the file is readable PEM"
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -29,7 +29,7 @@ same compacted revision. FILE is never written to.
   etcdctl-snapshot-x hashkv snapshot.db --rev 4711
   etcdctl endpoint hashkv --rev 4711`,
 		GroupID: groupOffline,
-		Args:    oneArg("FILE"),
+		Args:    oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.File = args[0]
 			if err := o.Validate(); err != nil {

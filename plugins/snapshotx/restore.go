@@ -51,7 +51,7 @@ zstd, or - for standard input. It never dials, but for --seen-endpoint.
   etcdctl-snapshot-x restore snapshot.db --data-dir /var/lib/etcd-new --dry-run`,
 		GroupID:     groupOffline,
 		Annotations: map[string]string{annotationDials: ""},
-		Args:        oneArg("FILE"),
+		Args:        oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.File = args[0]
 			o.Complete(cmd.Flags())

@@ -4,6 +4,7 @@ package snapshotx
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -116,17 +117,15 @@ func unknownVerb(cmd *cobra.Command, verb string) error {
 	return usageError(cmd, err)
 }
 
-// oneArg is the cobra.PositionalArgs of a verb that takes exactly one argument.
-func oneArg(name string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		switch len(args) {
-		case 1:
-			return nil
-		case 0:
-			return usageError(cmd, fmt.Errorf("%s is missing", name))
-		default:
-			return usageError(cmd, fmt.Errorf("one %s expected, got %d arguments", name, len(args)))
-		}
+// oneFile is the cobra.PositionalArgs of a verb that takes exactly one file.
+func oneFile(cmd *cobra.Command, args []string) error {
+	switch len(args) {
+	case 1:
+		return nil
+	case 0:
+		return usageError(cmd, errors.New("FILE is missing"))
+	default:
+		return usageError(cmd, fmt.Errorf("one FILE expected, got %d arguments", len(args)))
 	}
 }
 

@@ -38,7 +38,7 @@ disk. If anything goes wrong before, nothing is left behind.
   ETCDCTL_PASSWORD=secret etcdctl-snapshot-x save snapshot.db --user root -w json`,
 		GroupID:     groupLive,
 		Annotations: map[string]string{annotationDials: ""},
-		Args:        oneArg("FILE"),
+		Args:        oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.File = args[0]
 			if err := o.Validate(); err != nil {

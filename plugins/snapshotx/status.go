@@ -32,7 +32,7 @@ keys are those of a Kubernetes cluster.
   # Does the trailer match?
   etcdctl-snapshot-x status snapshot.db -w json | jq -r .trailer`,
 		GroupID: groupOffline,
-		Args:    oneArg("FILE"),
+		Args:    oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.File = args[0]
 			return o.Run(cmd.Context())

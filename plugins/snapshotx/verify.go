@@ -31,7 +31,7 @@ member/snap/db, compressed with zstd, or -; it is never written to.
   # In a backup job
   etcdctl-snapshot-x verify snapshot.db -w json --progress=none || mail -s 'bad backup' ops`,
 		GroupID: groupOffline,
-		Args:    oneArg("FILE"),
+		Args:    oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.File = args[0]
 			return o.Run(cmd.Context())
