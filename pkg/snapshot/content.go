@@ -27,14 +27,14 @@ func (s *File) Entries(visit func(bucket string, k, v []byte) error) error {
 	return nil
 }
 
-// Live visits the records of the key bucket that a compaction at the current
-// revision leaves, see [keyspace.View.Live].
-func (s *File) Live(ctx context.Context, p Progress, visit func(k, v []byte) error) error {
+// Live visits the records of the key bucket that a compaction at revision at
+// leaves, see [keyspace.View.Live].
+func (s *File) Live(ctx context.Context, at int64, p Progress, visit func(k, v []byte) error) error {
 	view, err := s.Keyspace()
 	if err != nil {
 		return err
 	}
-	return s.explain(view.Live(ctx, p, visit))
+	return s.explain(view.Live(ctx, at, p, visit))
 }
 
 // HashKV computes what a server would answer to a HashKV request, see
