@@ -150,6 +150,9 @@ func (r *run) copySnapshot(ctx context.Context, dbs []*durable.File) (size int64
 	if err != nil {
 		return 0, digest{}, err
 	}
+	if size == 0 {
+		return 0, digest{}, hint.New(fmt.Errorf("%w: %s is empty", snapshot.ErrNotSnapshot, r.Path), "look at what should have written it")
+	}
 	for _, f := range dbs {
 		if err := f.Truncate(size); err != nil {
 			return 0, digest{}, err
@@ -216,7 +219,7 @@ func (r *run) acceptTrailer(state snapshot.Trailer) error {
 // inspect opens the copy of the snapshot and decides what to make of it. What no
 // hash vouches for is checked page by page first.
 func (r *run) inspect(ctx context.Context, path string, state snapshot.Trailer) (decision, error) {
-	f, err := snapshot.Open(path)
+	f, err := snapshot.OpenAs(r.Path, path)
 	if err != nil {
 		return decision{}, err
 	}

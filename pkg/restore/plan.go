@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -76,6 +77,14 @@ func (c *Config) decide(f *snapshot.File, now time.Time) (decision, error) {
 	if err != nil {
 		return decision{}, err
 	}
+	facts, err := f.Facts()
+	if err != nil {
+		return decision{}, err
+	}
+	if view.LastKey() == 0 && facts.ConsistentIndex == 0 { // etcd writes the index before it serves
+		return decision{}, hint.New(fmt.Errorf("%w: %s holds neither keys nor a raft index: it is no database of etcd", snapshot.ErrNotSnapshot, c.Path),
+			"a snapshot is what `etcdctl snapshot save` writes, or a copy of member/snap/db")
+	}
 	d := decision{mark: c.MarkCompacted, compacted: view.Compacted()}
 	if d.kubernetes, err = f.Kubernetes(); err != nil {
 		return decision{}, err
@@ -87,13 +96,12 @@ func (c *Config) decide(f *snapshot.File, now time.Time) (decision, error) {
 			"so that every informer lists again (--bump-revision=0 --mark-compacted=false switches it off)")
 	}
 	if mode == BumpAuto {
-		missing, err := c.missingVoters(f)
-		if err != nil {
-			return decision{}, err
-		}
-		d.proof, err = revision.Auto(view.Revision(), c.Seen, missing, now)
-		if err != nil {
-			return decision{}, err
+		if d.proof, err = revision.Auto(view.Revision(), c.Seen, c.missingVoters(facts), now); err != nil {
+			next := "set the clock, or give evidence of every voter with --seen-data-dir or --seen-endpoint"
+			if errors.Is(err, revision.ErrOverflow) {
+				next = "no cluster writes that much: look for damage with `etcdctl-snapshot-x verify`, or check the --seen flags"
+			}
+			return decision{}, hint.New(err, "%s", next)
 		}
 	} else if d.proof, err = revision.Fixed(view.Revision(), c.Bump.By, c.Seen); err != nil {
 		return decision{}, hint.New(err, "let it be chosen: --bump-revision=auto")
@@ -110,13 +118,9 @@ func (c *Config) decide(f *snapshot.File, now time.Time) (decision, error) {
 
 // missingVoters names the voters of the old cluster of whose revision there is
 // no evidence.
-func (c *Config) missingVoters(f *snapshot.File) ([]string, error) {
-	facts, err := f.Facts()
-	if err != nil {
-		return nil, err
-	}
+func (c *Config) missingVoters(facts snapshot.Facts) []string {
 	if len(facts.Members) == 0 {
-		return []string{"members unknown to the snapshot"}, nil
+		return []string{"members unknown to the snapshot"}
 	}
 	seen := map[uint64]bool{}
 	for _, e := range c.Seen {
@@ -133,7 +137,7 @@ func (c *Config) missingVoters(f *snapshot.File) ([]string, error) {
 		}
 		missing = append(missing, name)
 	}
-	return missing, nil
+	return missing
 }
 
 // describe fills a plan from the configuration alone.

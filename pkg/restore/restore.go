@@ -24,7 +24,7 @@ func Run(ctx context.Context, cfg Config) (*Plan, error) {
 	}
 	if r.lookable() { // fail before the work where the reason can be seen at once
 		if err := r.preview(); err != nil {
-			return nil, err
+			return nil, r.explain(err)
 		}
 	}
 	defer r.cleanUp()
@@ -50,7 +50,7 @@ func Prepare(cfg Config) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.plan, r.preview()
+	return r.plan, r.explain(r.preview())
 }
 
 // source opens the snapshot to be read once. The size is -1 if unknown.
@@ -118,6 +118,8 @@ func (r *run) explain(err error) error {
 		return hint.New(err, "the file system is mounted read-only: choose another one, or remount it: mount -o remount,rw")
 	case isNoSpace(err):
 		return hint.New(fmt.Errorf("%w: %w", ErrSpace, err), "nothing was changed; free some space, or choose another file system")
+	case errors.Is(err, snapshot.ErrCorrupt) && !errors.As(err, new(interface{ Hint() string })):
+		return hint.New(fmt.Errorf("restore %s: %w", r.Path, err), "use another snapshot, or copy this one again from where it came")
 	}
 	return err
 }
