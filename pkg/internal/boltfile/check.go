@@ -49,8 +49,11 @@ func (p page) check(in bounds, elem func(int) (element, error)) error {
 		next += len(e.key) + len(e.value)
 		prev = e.key
 	}
-	if p.unit > 0 && len(p.data)-next > p.unit {
+	switch rest := len(p.data) - next; {
+	case p.unit > 0 && rest > p.unit:
 		return p.damage("has more pages than its %d bytes need: %d", next, len(p.data)/p.unit)
+	case p.unit == 0 && rest != 0:
+		return p.damage("an inline bucket has %d bytes too many", rest)
 	}
 	return nil
 }

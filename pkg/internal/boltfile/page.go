@@ -48,7 +48,10 @@ func inline(parent uint64, b []byte) (page, error) {
 	le := binary.LittleEndian
 	p := page{id: parent, flags: le.Uint16(b[8:]), count: int(le.Uint16(b[10:])), data: b}
 	if p.flags != flagLeaf {
-		return page{}, &Damage{Page: parent, Text: fmt.Sprintf("inline bucket has page flags %#x, not those of a leaf", p.flags)}
+		return page{}, p.damage("inline bucket has page flags %#x, not those of a leaf", p.flags)
+	}
+	if id, overflow := le.Uint64(b), le.Uint32(b[12:]); id != 0 || overflow != 0 {
+		return page{}, p.damage("inline bucket calls itself page %d with %d overflow pages", id, overflow)
 	}
 	return p, nil
 }
