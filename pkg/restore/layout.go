@@ -77,6 +77,9 @@ func (r *run) layOut(root *part) error {
 			return hint.New(fmt.Errorf("%w: %q is not a name in the initial cluster", ErrConfig, t.Member),
 				"its names are in --initial-cluster=%s", r.Cluster.InitialCluster())
 		}
+		if err := r.checkPaths(t); err != nil {
+			return err
+		}
 		b := build{id: m.ID, fs: r.FS}
 		data := place{path: absolute(t.DataDir)}
 		if root == nil {
@@ -87,7 +90,7 @@ func (r *run) layOut(root *part) error {
 			b.fs.Owner = data.owner
 		}
 		if t.WALDir != "" {
-			if err := r.addWAL(&b, t.WALDir, data); err != nil {
+			if err := r.addWAL(&b, t.WALDir); err != nil {
 				return err
 			}
 		}
@@ -99,6 +102,29 @@ func (r *run) layOut(root *part) error {
 		}
 	}
 	return nil
+}
+
+// checkPaths refuses paths that get into each other's way, by their names alone.
+func (r *run) checkPaths(t Target) error {
+	data, wal := absolute(t.DataDir), absolute(t.WALDir)
+	switch {
+	case r.Parent != "" && filepath.Dir(data) != absolute(r.Parent): // a name like ../m1
+		return hint.New(fmt.Errorf("%w: the data directory %s of member %q does not lie in %s", ErrConfig, data, t.Member, absolute(r.Parent)),
+			"restore it alone, with a data directory of your choice")
+	case t.WALDir != "" && inside(wal, data):
+		return hint.New(fmt.Errorf("%w: the WAL directory %s lies inside the data directory", ErrConfig, wal),
+			"leave out --wal-dir for the usual place, or choose a directory elsewhere")
+	case t.WALDir != "" && inside(data, wal):
+		return hint.New(fmt.Errorf("%w: the data directory %s lies inside the WAL directory", ErrConfig, data),
+			"choose a WAL directory elsewhere")
+	}
+	return nil
+}
+
+// inside reports whether path is dir or lies below it.
+func inside(path, dir string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 // addData lays out the data directory, in a part of its own or below root.
@@ -132,14 +158,10 @@ func (r *run) addData(b *build, data place, root *part) {
 // addWAL lays out a log directory outside of the data directory. Its part comes
 // first: a db without a log is taken for a new member, a log without a db is
 // refused.
-func (r *run) addWAL(b *build, path string, data place) error {
+func (r *run) addWAL(b *build, path string) error {
 	wal, err := examine(path)
 	if err != nil {
 		return err
-	}
-	if rel, err := filepath.Rel(data.path, wal.path); err == nil && filepath.IsLocal(rel) {
-		return hint.New(fmt.Errorf("%w: the WAL directory %s lies inside the data directory", ErrConfig, wal.path),
-			"leave out --wal-dir for the usual place, or choose a directory elsewhere")
 	}
 	p := part{path: wal.partPath(), fs: r.FS, to: wal.path}
 	p.fs.Owner = wal.owner

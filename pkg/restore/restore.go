@@ -116,6 +116,8 @@ func (r *run) explain(err error) error {
 		return hint.New(err, "run it as a user who may write there, or as root")
 	case errors.Is(err, syscall.EROFS):
 		return hint.New(err, "the file system is mounted read-only: choose another one, or remount it: mount -o remount,rw")
+	case errors.Is(err, syscall.ENAMETOOLONG):
+		return hint.New(err, "choose a shorter name: while it is made, 22 more bytes are behind it")
 	case isNoSpace(err):
 		return hint.New(fmt.Errorf("%w: %w", ErrSpace, err), "nothing was changed; free some space, or choose another file system")
 	case errors.Is(err, snapshot.ErrCorrupt) && !errors.As(err, new(interface{ Hint() string })):

@@ -248,3 +248,11 @@ func runStdin(ctx context.Context, stdin []byte, args ...string) transcript {
 	code := snapshotx.Run(ctx, snapshotx.Streams{In: bytes.NewReader(stdin), Out: &out, ErrOut: &errOut}, args)
 	return transcript{code, out.String(), errOut.String()}
 }
+
+// sameAs checks that nothing at or below path has changed since before.
+func sameAs(t *testing.T, before map[string]string, path, when string) {
+	t.Helper()
+	if diff := cmp.Diff(before, fingerprint(t, path)); diff != "" {
+		t.Errorf("%s, something is different:\n%s", when, diff)
+	}
+}
