@@ -2,6 +2,7 @@ package restore_test
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -63,6 +64,7 @@ func checkDB(t *testing.T, path string, cluster *membership.Cluster) {
 	for _, m := range cluster.Members {
 		want = append(want, m.ID)
 	}
+	slices.Sort(got) // by number, not by its digits
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("members in %s: %s", path, diff)
 	}
