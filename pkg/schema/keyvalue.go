@@ -15,13 +15,18 @@ type KeyValue struct {
 	Mod     int64 // revision of this change
 	Version int64 // changes since the creation
 	Lease   int64 // 0: none
+
+	disorder bool // the fields do not ascend
 }
 
 // ParseKeyValue reads a mvccpb.KeyValue without copying it. Fields it does not
 // know are skipped, as protobuf demands.
 func ParseKeyValue(b []byte) (KeyValue, error) {
 	var kv KeyValue
+	var last protowire.Number
 	err := fields(b, func(num protowire.Number, typ protowire.Type, bytes []byte, n uint64) bool {
+		kv.disorder = kv.disorder || num <= last
+		last = num
 		switch {
 		case num == 1 && typ == protowire.BytesType:
 			kv.Key = bytes
@@ -46,9 +51,11 @@ func ParseKeyValue(b []byte) (KeyValue, error) {
 	return kv, nil
 }
 
-// Size is the size of kv as etcd encodes it. A value of another size holds
-// something that etcd 3.4 to 3.7 do not know.
-func (kv KeyValue) Size() int {
+// Canonical reports whether kv, read from size bytes, was written as etcd 3.4
+// to 3.7 write it: in the order of the fields, none twice, none unknown.
+func (kv KeyValue) Canonical(size int) bool { return !kv.disorder && kv.size() == size }
+
+func (kv KeyValue) size() int {
 	size := 0
 	for _, b := range [][]byte{kv.Key, kv.Value} {
 		if len(b) > 0 {

@@ -23,8 +23,8 @@ func TestKeyValueOfEtcd(t *testing.T) {
 		if err != nil || !same(kv, theirs) {
 			t.Errorf("%s: %+v, %v", name, kv, err)
 		}
-		if kv.Size() != len(b) {
-			t.Errorf("%s: size %d, etcd writes %d bytes", name, kv.Size(), len(b))
+		if !kv.Canonical(len(b)) {
+			t.Errorf("%s: not canonical, though etcd writes it so", name)
 		}
 	}
 }
@@ -71,9 +71,27 @@ func TestMalformedKeyValues(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, kv, err)
 		}
 	}
-	longer := protowire.AppendVarint(protowire.AppendTag(bytes.Clone(good), 9, protowire.VarintType), 1)
-	if kv, err := ParseKeyValue(longer); err != nil || kv.Size() == len(longer) {
-		t.Errorf("an unknown field: %+v, %v", kv, err)
+}
+
+func TestNotCanonical(t *testing.T) {
+	t.Parallel()
+	good, err := proto.Marshal(keyValues()["leased"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), []byte("k"))
+	version := protowire.AppendVarint(protowire.AppendTag(nil, 4, protowire.VarintType), 1)
+	for name, b := range map[string][]byte{
+		"an unknown field":  protowire.AppendVarint(protowire.AppendTag(bytes.Clone(good), 9, protowire.VarintType), 1),
+		"a field twice":     append(bytes.Clone(key), key...),
+		"another order":     append(bytes.Clone(version), key...),
+		"an overlong zero":  append(bytes.Clone(key), 0x20, 0x80, 0x00),
+		"a zero":            append(bytes.Clone(key), 0x20, 0x00),
+		"an overlong value": append(bytes.Clone(key), 0x20, 0x81, 0x00),
+	} {
+		if kv, err := ParseKeyValue(b); err != nil || kv.Canonical(len(b)) {
+			t.Errorf("%s: canonical, %+v, %v", name, kv, err)
+		}
 	}
 }
 
@@ -104,8 +122,8 @@ func FuzzKeyValue(f *testing.F) {
 		again, err := proto.Marshal(&mvccpb.KeyValue{
 			Key: kv.Key, Value: kv.Value, CreateRevision: kv.Create, ModRevision: kv.Mod, Version: kv.Version, Lease: kv.Lease,
 		})
-		if err != nil || len(again) != kv.Size() {
-			t.Fatalf("%x: size %d, etcd writes %d bytes, %v", b, kv.Size(), len(again), err)
+		if err != nil || kv.Canonical(len(b)) != bytes.Equal(again, b) {
+			t.Fatalf("%x: canonical %v, etcd writes %x, %v", b, kv.Canonical(len(b)), again, err)
 		}
 	})
 }

@@ -82,8 +82,8 @@ func (c *checker) record(k, v []byte) error {
 		return fmt.Errorf("revision %d_%d: %w", rev.Main, rev.Sub, err)
 	case len(kv.Key) == 0:
 		return fmt.Errorf("revision %d_%d: the key is empty", rev.Main, rev.Sub)
-	case kv.Size() != len(v):
-		return fmt.Errorf("revision %d_%d: %d of %d bytes are nothing that etcd 3.4 to 3.7 would write", rev.Main, rev.Sub, len(v)-kv.Size(), len(v))
+	case !kv.Canonical(len(v)):
+		return fmt.Errorf("revision %d_%d: the value has fields that etcd 3.4 to 3.7 do not write, or not so", rev.Main, rev.Sub)
 	case rev.Tombstone:
 		return nil // nothing but the key is stored
 	case kv.Mod != rev.Main:

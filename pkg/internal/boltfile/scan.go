@@ -79,6 +79,8 @@ func (s *Scan) descend(id uint64, in bounds, depth int, visit visitor) error {
 		s.Progress(int64(len(p.data)))
 	}
 	switch {
+	case p.flags == flagLeaf && p.count == 0 && id != s.f.meta.Root:
+		return s.damaged(p.damage("is a leaf page without elements")) // bbolt frees such a page
 	case p.flags == flagLeaf:
 		return s.leaf(p, in, visit)
 	case p.flags != flagBranch:
