@@ -83,7 +83,7 @@ func TestDamage(t *testing.T) {
 		"fewer elements":                 {p.leaf, 10, u16(1), "data of element 0 starts at"},
 		"overflow past the end":          {p.overflow, 12, u32(last), "past the end of the database"},
 		"overflow past 2^63":             {p.overflow, 12, u32(0xFFFFFFFF), "past the end of the database"},
-		"overflow into the next page":    {p.leaf, 12, u32(1), "is reached twice"},
+		"overflow into the next page":    {p.leaf, 12, u32(1), "has more pages than"},
 		"overflow cut":                   {p.overflow, 12, u32(0), "reaches past the page"},
 		"no children":                    {p.branch, 10, u16(0), "without children"},
 		"element past the page":          {p.leaf, headerSize + 4, u32(0xFFFFFFF0), "reaches past the page"},
