@@ -85,7 +85,7 @@ func (s *File) CheckStructure(ctx context.Context, p Progress) error {
 			return s.explain(fmt.Errorf("%s: %w: %s", f.Where, schema.ErrMalformed, f.What))
 		}
 	}
-	return s.unchanged()
+	return s.Unchanged()
 }
 
 func (s *File) check(ctx context.Context, p Progress) (*Report, error) {

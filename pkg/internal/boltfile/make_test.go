@@ -60,11 +60,12 @@ func history(t testing.TB, f form, seed uint64) (path string, want contents) {
 	want = contents{"empty": {}, "inline": {}, "overflow": {}, "deep": {}}
 	for round := range 4 {
 		err := db.Update(func(tx *bbolt.Tx) error {
-	XX := tx.CreateBucketIfNotExists([]byte(name))
+			for _, name := range slices.Sorted(maps.Keys(want)) {
+				b, err := tx.CreateBucketIfNotExists([]byte(name))
 				if err != nil {
 					return err
 				}
-				if err := change(rng, b, name, entries, round, f.pageSize); err != nil {
+				if err := change(rng, b, name, want[name], round, f.pageSize); err != nil {
 					return err
 				}
 			}
