@@ -8,13 +8,15 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/etcd-restore/etcd-restore/pkg/keyspace"
+	"github.com/etcd-restore/etcd-restore/pkg/snapshot"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/exitcode"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/output"
+	"github.com/etcd-restore/etcd-restore/plugins/internal/progress"
 )
 
 // NewCmdHashKV returns the verb hashkv.
 func NewCmdHashKV(streams Streams, opts *Options) *cobra.Command {
-	o := &HashKVOptions{Options: opts, streams: streams}
+	o := &HashKVOptions{Input: Input{Options: opts, streams: streams}}
 	cmd := &cobra.Command{
 		Use:   "hashkv FILE",
 		Short: "Print the hash of the keys and their history in a snapshot",
@@ -44,11 +46,8 @@ same compacted revision. FILE is never written to.
 
 // HashKVOptions are the flags of hashkv.
 type HashKVOptions struct {
-	*Options
-	File string
-	Rev  int64
-
-	streams Streams
+	Input
+	Rev int64
 }
 
 // AddFlags adds the flags that only hashkv has.
@@ -66,18 +65,14 @@ func (o *HashKVOptions) Validate() error {
 
 // Run prints the hash.
 func (o *HashKVOptions) Run(ctx context.Context) error {
-	f, err := openSnapshot(o.streams, o.File)
+	var h keyspace.Hash
+	err := o.look(func(f *snapshot.File, p *progress.Reporter) (err error) {
+		h, err = f.HashKV(ctx, o.Rev, p)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	reporter := o.Reporter(o.streams)
-	defer reporter.Finish()
-	h, err := f.HashKV(ctx, o.Rev, reporter)
-	if err != nil {
-		return err
-	}
-	reporter.Finish()
 	return hashResult(h).Print(o.streams.Out, o.Format)
 }
 

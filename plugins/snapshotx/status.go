@@ -9,11 +9,12 @@ import (
 	"github.com/etcd-restore/etcd-restore/pkg/snapshot"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/exitcode"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/output"
+	"github.com/etcd-restore/etcd-restore/plugins/internal/progress"
 )
 
 // NewCmdStatus returns the verb status.
 func NewCmdStatus(streams Streams, opts *Options) *cobra.Command {
-	o := &StatusOptions{Options: opts, streams: streams}
+	o := &StatusOptions{Input: Input{Options: opts, streams: streams}}
 	return &cobra.Command{
 		Use:   "status FILE",
 		Short: "Print what is in a snapshot",
@@ -42,26 +43,19 @@ keys are those of a Kubernetes cluster.
 
 // StatusOptions are the flags of status.
 type StatusOptions struct {
-	*Options
-	File string
-
-	streams Streams
+	Input
 }
 
 // Run prints the status.
 func (o *StatusOptions) Run(ctx context.Context) error {
-	f, err := openSnapshot(o.streams, o.File)
+	var st *snapshot.Status
+	err := o.look(func(f *snapshot.File, p *progress.Reporter) (err error) {
+		st, err = f.ReadStatus(ctx, snapshot.StatusOptions{Digest: o.Format == output.JSON, Progress: p})
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	reporter := o.Reporter(o.streams)
-	defer reporter.Finish()
-	st, err := f.ReadStatus(ctx, snapshot.StatusOptions{Digest: o.Format == output.JSON, Progress: reporter})
-	if err != nil {
-		return err
-	}
-	reporter.Finish()
 	return statusResult(st).Print(o.streams.Out, o.Format)
 }
 

@@ -11,11 +11,12 @@ import (
 	"github.com/etcd-restore/etcd-restore/pkg/snapshot"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/exitcode"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/output"
+	"github.com/etcd-restore/etcd-restore/plugins/internal/progress"
 )
 
 // NewCmdVerify returns the verb verify.
 func NewCmdVerify(streams Streams, opts *Options) *cobra.Command {
-	o := &VerifyOptions{Options: opts, streams: streams}
+	o := &VerifyOptions{Input: Input{Options: opts, streams: streams}}
 	return &cobra.Command{
 		Use:   "verify FILE",
 		Short: "Check everything in a snapshot that can be checked without a server",
@@ -41,10 +42,7 @@ member/snap/db, compressed with zstd, or -; it is never written to.
 
 // VerifyOptions are the flags of verify.
 type VerifyOptions struct {
-	*Options
-	File string
-
-	streams Streams
+	Input
 }
 
 // errFindings makes verify fail. What was found has been printed.
@@ -52,26 +50,22 @@ var errFindings = errors.New("the snapshot should not be restored")
 
 // Run verifies the file.
 func (o *VerifyOptions) Run(ctx context.Context) error {
-	f, err := openSnapshot(o.streams, o.File)
+	var report *snapshot.Report
+	err := o.look(func(f *snapshot.File, p *progress.Reporter) (err error) {
+		report, err = f.Verify(ctx, p)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	reporter := o.Reporter(o.streams)
-	defer reporter.Finish()
-	report, err := f.Verify(ctx, reporter)
-	if err != nil {
-		return err
-	}
-	reporter.Finish()
 	if o.Format != output.JSON {
 		fmt.Fprint(o.streams.Out, findings(report))
 	}
-	if err := verifyResult(f.Name(), report).Print(o.streams.Out, o.Format); err != nil {
+	if err := verifyResult(o.name(), report).Print(o.streams.Out, o.Format); err != nil {
 		return err
 	}
 	if !report.OK() {
-		return output.WithHint(fmt.Errorf("%s: %w", f.Name(), errFindings), "use another snapshot, or copy this one again from where it came")
+		return output.WithHint(fmt.Errorf("%s: %w", o.name(), errFindings), "use another snapshot, or copy this one again from where it came")
 	}
 	return nil
 }
