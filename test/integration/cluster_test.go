@@ -25,6 +25,11 @@ func settle(t *testing.T, c *etcdtest.Cluster) {
 // requireMembers compares the member list with the plan.
 func requireMembers(t *testing.T, c *etcdtest.Cluster, p plan) {
 	t.Helper()
+	requireMemberList(t, c.Client(t), p)
+}
+
+func requireMemberList(t *testing.T, client *clientv3.Client, p plan) {
+	t.Helper()
 	type member struct {
 		Name    string
 		ID      uint64
@@ -36,7 +41,7 @@ func requireMembers(t *testing.T, c *etcdtest.Cluster, p plan) {
 	for _, m := range p.Members {
 		want = append(want, member{m.Name, parseID(t, m.ID), m.PeerURLs, m.Learner})
 	}
-	list, err := c.Client(t).MemberList(t.Context())
+	list, err := client.MemberList(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
