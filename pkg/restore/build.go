@@ -200,11 +200,19 @@ func (r *run) fillCompact(ctx context.Context) error {
 // acceptDigest records the digest and refuses one that is not right.
 func (r *run) acceptDigest(d digest) error {
 	r.plan.Snapshot.SHA256, r.plan.Snapshot.Trailer = d.sum, d.state
-	if r.ExpectSHA256 != "" && !strings.EqualFold(r.ExpectSHA256, d.sum) {
-		return hint.New(fmt.Errorf("%w: the SHA-256 of %s is %s, expected is %s", ErrOther, r.Path, d.sum, r.ExpectSHA256),
-			"all members must be restored from the same file: copy it here from the host that made the decision")
+	if err := r.acceptSum(d.sum); err != nil {
+		return err
 	}
 	return r.acceptTrailer(d.state)
+}
+
+// acceptSum refuses a snapshot other than the expected one.
+func (r *run) acceptSum(sum string) error {
+	if r.ExpectSHA256 == "" || strings.EqualFold(r.ExpectSHA256, sum) {
+		return nil
+	}
+	return hint.New(fmt.Errorf("%w: the SHA-256 of %s is %s, expected is %s", ErrOther, r.Path, sum, r.ExpectSHA256),
+		"all members must be restored from the same file: copy it here from the host that made the decision")
 }
 
 // acceptTrailer refuses a snapshot whose hash does not match, always, and one

@@ -59,9 +59,12 @@ func (c *Config) finishCompact(tx *bbolt.Tx, d decision) error {
 	return c.apply(tx, d)
 }
 
-// batchWriter writes entries in transactions of bounded size.
+// batchWriter writes entries in transactions of bounded size. No transaction has
+// entries of two buckets, for bbolt would write those in any order, and members
+// restored on different hosts are to be the same.
 type batchWriter struct {
 	db      *bbolt.DB
+	bucket  string
 	begin   func() // called before each commit
 	tx      *bbolt.Tx
 	bytes   int
@@ -69,6 +72,12 @@ type batchWriter struct {
 }
 
 func (w *batchWriter) put(bucket string, k, v []byte) (err error) {
+	if bucket != w.bucket {
+		if err := w.commit(); err != nil {
+			return err
+		}
+		w.bucket = bucket
+	}
 	if w.tx == nil {
 		if w.tx, err = w.db.Begin(true); err != nil {
 			return err

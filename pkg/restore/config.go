@@ -2,10 +2,13 @@ package restore
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/etcd-restore/etcd-restore/pkg/internal/durable"
+	"github.com/etcd-restore/etcd-restore/pkg/internal/hint"
 	"github.com/etcd-restore/etcd-restore/pkg/membership"
 	"github.com/etcd-restore/etcd-restore/pkg/revision"
 )
@@ -83,9 +86,9 @@ func Versions() []string { return []string{"3.4", "3.5", "3.6", "3.7"} }
 func (c *Config) validate() error {
 	switch {
 	case c.Cluster == nil || len(c.Targets) == 0:
-		return errors.Join(ErrConfig, errors.New("no member to restore"))
+		return fmt.Errorf("%w: no member to restore", ErrConfig)
 	case c.TargetVersion != "" && !slices.Contains(Versions(), c.TargetVersion):
-		return errors.Join(ErrConfig, errors.New("unknown target version "+c.TargetVersion))
+		return hint.New(fmt.Errorf("%w: unknown target version %q", ErrConfig, c.TargetVersion), "it is one of %s", strings.Join(Versions(), ", "))
 	}
 	return nil
 }

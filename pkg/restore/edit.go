@@ -44,10 +44,11 @@ func (c *Config) edit(path string, size int64, d decision) error {
 }
 
 // openDB opens a database that nobody else sees yet. Nothing is synced on the
-// way: the finished file is, once.
+// way: the finished file is, once. Of several free pages the array takes the
+// first, the map any: members restored on different hosts are to be the same.
 func openDB(path string) (*bbolt.DB, error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
-		NoSync: true, NoGrowSync: true, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
+		NoSync: true, NoGrowSync: true, NoFreelistSync: true, FreelistType: bbolt.FreelistArrayType,
 	})
 	if err != nil {
 		return nil, err

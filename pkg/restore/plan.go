@@ -3,6 +3,7 @@ package restore
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -137,6 +138,7 @@ func (c *Config) missingVoters(facts snapshot.Facts) []string {
 		}
 		missing = append(missing, name)
 	}
+	slices.Sort(missing)
 	return missing
 }
 

@@ -103,6 +103,11 @@ func (r *run) preview() error {
 	if r.plan.Snapshot.SHA256, err = f.ClaimedSHA256(); err != nil {
 		return err
 	}
+	if f.HasTrailer() { // which has its say once all is read; another snapshot is seen at once
+		if err := r.acceptSum(r.plan.Snapshot.SHA256); err != nil {
+			return err
+		}
+	}
 	for i := range r.plan.Members {
 		r.plan.Members[i].Size = f.Size()
 	}

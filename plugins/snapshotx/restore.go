@@ -159,7 +159,8 @@ func (o *RestoreOptions) cluster() (*membership.Cluster, error) {
 			return nil, err
 		}
 	}
-	return membership.New(o.initialCluster(), token, o.Learners)
+	c, err := membership.New(o.initialCluster(), token, o.Learners)
+	return c, output.WithHint(err, "--initial-cluster is NAME=PEER-URL,…, as in m1=https://10.0.0.1:2380,m2=https://10.0.0.2:2380; --learner takes its names")
 }
 
 // checkAdvertised compares the advertised URLs, if given, with the membership.
@@ -171,5 +172,6 @@ func (o *RestoreOptions) checkAdvertised(c *membership.Cluster) error {
 	if !o.given("initial-advertise-peer-urls") {
 		return nil
 	}
-	return c.CheckAdvertised(o.Name, o.AdvertisePeerURLs)
+	return output.WithHint(c.CheckAdvertised(o.Name, o.AdvertisePeerURLs),
+		"leave --initial-advertise-peer-urls out, or give what --initial-cluster has for %s", o.Name)
 }

@@ -2,9 +2,11 @@ package snapshotx
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/etcd-restore/etcd-restore/pkg/datadir"
 	"github.com/etcd-restore/etcd-restore/pkg/etcdclient"
 	"github.com/etcd-restore/etcd-restore/pkg/restore"
 	"github.com/etcd-restore/etcd-restore/pkg/revision"
@@ -19,13 +21,17 @@ func (o *RestoreOptions) evidence(ctx context.Context) ([]revision.Evidence, err
 	var seen []revision.Evidence
 	for _, rev := range o.SeenRevisions {
 		if rev <= 0 {
-			return nil, exitcode.Usage(fmt.Errorf("--seen-revision must be positive, got %d", rev))
+			return nil, exitcode.Usage(output.WithHint(fmt.Errorf("--seen-revision must be positive, got %d", rev),
+				"it is what a response header or a metric of the old cluster has shown"))
 		}
 		seen = append(seen, revision.Evidence{Source: "--seen-revision", Revision: rev})
 	}
 	for _, value := range o.SeenDataDirs {
 		dir, walDir, _ := strings.Cut(value, ",")
 		e, err := restore.SeenInDataDir(ctx, dir, walDir)
+		if errors.Is(err, datadir.ErrNotDataDir) && !errors.As(err, new(interface{ Hint() string })) {
+			err = output.WithHint(err, "give the old member's --data-dir, or leave it out if that is lost")
+		}
 		if err != nil {
 			return nil, err
 		}
