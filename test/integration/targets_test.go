@@ -109,12 +109,16 @@ func TestCopiedDatabase(t *testing.T) {
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				c := etcdtest.New(t, etcdtest.Config{Version: v})
+				// Commits are frequent, so that the file holds something to restore.
+				c := etcdtest.New(t, etcdtest.Config{Version: v, Args: []string{"--backend-batch-limit", "20"}})
 				c.Start(t)
 				writeUntilGone(t, c, func() { end(c, t) })
 				file := filepath.Join(t.TempDir(), "db")
 				copyFile(t, dbPath(c.Members[0]), file)
 				want, rev := readDB(t, file)
+				if len(want) == 0 || rev < 20 {
+					t.Fatalf("the db proves nothing: %d keys at revision %d", len(want), rev)
+				}
 
 				restored := etcdtest.New(t, etcdtest.Config{Version: v})
 				m := restored.Members[0]
