@@ -128,7 +128,7 @@ func (r *run) fillCopy(ctx context.Context, dbs []*durable.File) error {
 	if err != nil {
 		return err
 	}
-	return r.edit(dbs[0].Name(), size, decided)
+	return r.edit(dbs[0].Name(), decided)
 }
 
 // copySnapshot reads the snapshot once for hashing and all copies, or lets the

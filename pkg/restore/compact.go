@@ -39,15 +39,20 @@ func (c *Config) compact(ctx context.Context, f *snapshot.File, path string, d d
 		}
 		db.NoFreelistSync = false
 		c.FS.At("commit", path)
-		if err := db.Update(func(tx *bbolt.Tx) error { return c.finishCompact(tx, d) }); err != nil {
+		if err := db.Update(createBuckets); err != nil {
 			return err
+		}
+		for _, edits := range c.edits() {
+			if err := c.apply(db, edits, d); err != nil {
+				return err
+			}
 		}
 		return db.Close()
 	})
 }
 
-// finishCompact makes all edits, and the buckets that have no entries.
-func (c *Config) finishCompact(tx *bbolt.Tx, d decision) error {
+// createBuckets makes the buckets that have no entries.
+func createBuckets(tx *bbolt.Tx) error {
 	for _, name := range []string{
 		schema.KeyBucket, schema.MetaBucket, schema.LeaseBucket, schema.AlarmBucket, schema.ClusterBucket,
 		schema.AuthBucket, schema.AuthUsersBucket, schema.AuthRolesBucket,
@@ -56,7 +61,7 @@ func (c *Config) finishCompact(tx *bbolt.Tx, d decision) error {
 			return err
 		}
 	}
-	return c.apply(tx, d)
+	return nil
 }
 
 // batchWriter writes entries in transactions of bounded size. No transaction has

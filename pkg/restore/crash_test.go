@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/etcd-restore/etcd-restore/pkg/internal/durable"
 	"github.com/etcd-restore/etcd-restore/pkg/restore"
 	"github.com/etcd-restore/etcd-restore/test/bench/fixture"
 	"github.com/etcd-restore/etcd-restore/test/etcdtest"
@@ -82,7 +83,7 @@ func (tc crashCase) run(t *testing.T) {
 // prepare lays out a directory for one run.
 func (tc crashCase) prepare(t *testing.T, snapshot string, cluster *etcdtest.Cluster) job {
 	t.Helper()
-	base := t.TempDir()
+	base := memoryDir(t)
 	j := job{
 		Snapshot: snapshot, InitialCluster: cluster.InitialCluster(), Compact: tc.compact,
 		CountFile: filepath.Join(t.TempDir(), "count"),
@@ -267,7 +268,7 @@ func moveAside(t *testing.T, path string) {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		t.Fatal(err)
 	}
-	aside := t.TempDir()
+	aside := memoryDir(t)
 	for _, e := range entries {
 		if strings.Contains(e.Name(), ".part-") {
 			continue
@@ -276,6 +277,22 @@ func moveAside(t *testing.T, path string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// memoryDir is a new directory in memory, if there is enough: hundreds of restores
+// are made, and a kill leaves the same there as on a disk.
+func memoryDir(t *testing.T) string {
+	t.Helper()
+	const shm = "/dev/shm"
+	if free, _, err := durable.Space(shm); err != nil || free < 1<<30 {
+		return t.TempDir()
+	}
+	dir, err := os.MkdirTemp(shm, "etcd-restore-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 func tinySnapshot(t *testing.T) string {

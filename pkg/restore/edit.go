@@ -2,6 +2,7 @@ package restore
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"runtime/debug"
@@ -14,33 +15,43 @@ import (
 	"github.com/etcd-restore/etcd-restore/pkg/snapshot"
 )
 
-// edit makes the database at path that of a new cluster, in one transaction and
-// without a walk over its pages.
-func (c *Config) edit(path string, size int64, d decision) error {
+// edit makes the database at path that of a new cluster, without a walk over its
+// pages. Every transaction begins with a free list that names no page: so none
+// writes below the end of the file but to the meta pages.
+func (c *Config) edit(path string, d decision) error {
+	for _, steps := range c.edits() {
+		if err := c.graft(path); err != nil {
+			return err
+		}
+		err := guard(path, func() error {
+			db, err := openDB(path)
+			if err != nil {
+				return err
+			}
+			defer db.Close()
+			if err := c.apply(db, steps, d); err != nil {
+				return err
+			}
+			return db.Close()
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Config) graft(path string) error {
+	c.FS.At("graft", path)
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
-	c.FS.At("graft", path)
-	if err := boltfile.Graft(f, size); err != nil {
-		f.Close()
-		return err
+	info, err := f.Stat()
+	if err == nil {
+		err = boltfile.Graft(f, info.Size())
 	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return guard(path, func() error {
-		db, err := openDB(path)
-		if err != nil {
-			return err
-		}
-		defer db.Close()
-		c.FS.At("commit", path)
-		if err := db.Update(func(tx *bbolt.Tx) error { return c.apply(tx, d) }); err != nil {
-			return err
-		}
-		return db.Close()
-	})
+	return errors.Join(err, f.Close())
 }
 
 // openDB opens a database that nobody else sees yet. Nothing is synced on the
@@ -69,16 +80,30 @@ func guard(path string, fn func() error) (err error) {
 	return fn()
 }
 
-// apply makes all edits.
-func (c *Config) apply(tx *bbolt.Tx, d decision) error {
-	for _, step := range []func(*bbolt.Tx, decision) error{
-		c.setMembers, c.setRaft, c.dropAlarms, c.dropAuth, c.setVersion, c.bump,
-	} {
-		if err := step(tx, d); err != nil {
-			return err
-		}
+// edits are all that is to be changed, by transaction. The members have one of
+// their own: they and the keys can both take whole pages, and bbolt writes the
+// buckets of one transaction in any order. Members restored on different hosts
+// are to be the same.
+func (c *Config) edits() [][]edit {
+	return [][]edit{
+		{c.setMembers},
+		{c.setRaft, c.dropAlarms, c.dropAuth, c.setVersion, c.bump},
 	}
-	return nil
+}
+
+type edit func(*bbolt.Tx, decision) error
+
+// apply makes the edits of one transaction.
+func (c *Config) apply(db *bbolt.DB, edits []edit, d decision) error {
+	c.FS.At("commit", db.Path())
+	return db.Update(func(tx *bbolt.Tx) error {
+		for _, e := range edits {
+			if err := e(tx, d); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // setMembers replaces the members, and forgets who was removed: etcd 3.6 and 3.7

@@ -116,7 +116,7 @@ func sweep(fs durable.FS, fresh string) error {
 		if err != nil {
 			continue // gone, or not ours to look at
 		}
-		if durable.Lock(part) == nil {
+		if durable.Lock(part) == nil && stands(path, part) { // or it was swept, and another has the name
 			err = fs.RemoveAll(path)
 		}
 		part.Close()
