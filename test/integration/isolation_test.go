@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/etcd-restore/etcd-restore/test/etcdtest"
@@ -18,18 +19,7 @@ import (
 // it would win.
 func TestOldMemberStaysOut(t *testing.T) {
 	eachVersion(t, func(t *testing.T, v etcdtest.Version) {
-		c := etcdtest.New(t, etcdtest.Config{Version: v, Size: 3})
-		c.Start(t)
-		load, err := etcdtest.LoadKubernetes(t.Context(), c.Client(t), etcdtest.KubernetesOptions{Nodes: 1, Pods: 5, Rounds: 1})
-		if err != nil {
-			t.Fatal(err)
-		}
-		file := filepath.Join(t.TempDir(), "snap.db")
-		save(t, c, file)
-		saved := c.Keys(t, 0)
-		if err := load.Churn(t.Context(), 3); err != nil {
-			t.Fatal(err)
-		}
+		c, file, saved := doomed(t, v)
 		old := c.MemberList(t)
 		c.Kill(t)
 
@@ -71,6 +61,44 @@ func TestOldMemberStaysOut(t *testing.T) {
 		requireSameHash(t, c, first+1)
 		requireMembers(t, c, p)
 	})
+}
+
+// TestOldTokenLetsTheOldMemberIn is the same with etcd's default token, as etcdutl
+// restores: it shows that the old member is a danger, and the test above no idle
+// one.
+func TestOldTokenLetsTheOldMemberIn(t *testing.T) {
+	t.Parallel()
+	c, file, _ := doomed(t, etcdtest.V37)
+	c.Kill(t)
+	survivor := c.Members[2]
+	oldDir := survivor.DataDir
+	restoreAll(t, c, file, "--initial-cluster-token", "etcd-cluster")
+	survivor.DataDir, survivor.LogFile = oldDir, filepath.Join(t.TempDir(), "survivor.log")
+	survivor.Start(t)
+	c.Members[0].Start(t)
+	c.Members[1].Start(t)
+	awaitLog(t, survivor, "elected leader")
+	if logged(t, survivor, "cluster ID mismatch") {
+		t.Error("the old member noticed")
+	}
+}
+
+// doomed starts a cluster and takes a snapshot of it; more is written after that.
+func doomed(t *testing.T, v etcdtest.Version) (c *etcdtest.Cluster, file string, saved []*mvccpb.KeyValue) {
+	t.Helper()
+	c = etcdtest.New(t, etcdtest.Config{Version: v, Size: 3})
+	c.Start(t)
+	load, err := etcdtest.LoadKubernetes(t.Context(), c.Client(t), etcdtest.KubernetesOptions{Nodes: 1, Pods: 5, Rounds: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file = filepath.Join(t.TempDir(), "snap.db")
+	save(t, c, file)
+	saved = c.Keys(t, 0)
+	if err := load.Churn(t.Context(), 3); err != nil {
+		t.Fatal(err)
+	}
+	return c, file, saved
 }
 
 // requireOutside wants m, which is running, to serve nobody: it has never found a
