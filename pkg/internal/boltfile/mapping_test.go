@@ -89,10 +89,10 @@ func TestScanEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// TestResidentWindow reads 300 MB and watches how much of it stays mapped in.
+// TestResidentWindow reads 200 MB and watches how much of it stays mapped in.
 func TestResidentWindow(t *testing.T) {
 	t.Parallel()
-	const pageSize, value, count = 4096, 100_000, 3000
+	const pageSize, value, count = 4096, 100_000, 2100
 	path := t.TempDir() + "/db"
 	db := openBolt(t, path, form{pageSize: pageSize})
 	db.AllocSize = 16 << 20
@@ -118,7 +118,7 @@ func TestResidentWindow(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := open(t, path)
-	if f.Size() < 300e6 {
+	if f.Size() < 200e6 {
 		t.Fatalf("the database has only %d bytes", f.Size())
 	}
 	b, _, err := f.Bucket("b")
@@ -128,7 +128,7 @@ func TestResidentWindow(t *testing.T) {
 	var n, zeros, peak int
 	err = f.Walk(b, func(_, v []byte) error {
 		zeros += bytes.Count(v, []byte{0})
-		if n++; n%10 == 0 {
+		if n++; n%40 == 0 {
 			peak = max(peak, residentOf(t, path))
 		}
 		return nil
