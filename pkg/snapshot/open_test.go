@@ -63,7 +63,8 @@ func TestOpenRefuses(t *testing.T) {
 		}
 		return b
 	}
-	hugeWindow := append([]byte{0x28, 0xB5, 0x2F, 0xFD, 0x00, 0x88}, make([]byte, 64)...) // a window of 128 MiB
+	// A sound frame of one raw block, but for its window of 128 MiB.
+	hugeWindow := []byte("\x28\xB5\x2F\xFD\x00\x88\x41\x00\x00garbage ")
 	for name, tc := range map[string]struct {
 		content []byte
 		want    error
@@ -84,7 +85,7 @@ func TestOpenRefuses(t *testing.T) {
 		"zstd cut":                    {compressed(t, sound)[:30_000], snapshot.ErrCorrupt},
 		"zstd magic alone":            {[]byte("\x28\xb5\x2f\xfd"), snapshot.ErrCorrupt},
 		"zstd and then garbage":       {append(compressed(t, sound), "garbage"...), snapshot.ErrCorrupt},
-		"zstd with a huge window":     {hugeWindow, snapshot.ErrCorrupt},
+		"zstd with a huge window":     {hugeWindow, snapshot.ErrNotSnapshot},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -271,6 +272,27 @@ func facts(t *testing.T, f *snapshot.File) summary {
 		t.Fatal(err)
 	}
 	return summary{st.Hash, st.SHA256, st.Trailer, h}
+}
+
+// TestHugeWindowSaysSo: such a file is not damaged, and the hint helps.
+func TestHugeWindowSaysSo(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	w, err := zstd.NewWriter(&b, zstd.WithWindowSize(64<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(small(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(w.Flush(), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	_, err = snapshot.Open(write(t, b.Bytes()))
+	hint := (interface{ Hint() string })(nil)
+	if errors.Is(err, snapshot.ErrCorrupt) || !errors.As(err, &hint) || !strings.Contains(hint.Hint(), "decompress it first") {
+		t.Errorf("%v, hint %v", err, hint)
+	}
 }
 
 func TestSpoolOfABrokenStream(t *testing.T) {

@@ -17,6 +17,10 @@ import (
 // zstdMagic begins every zstd frame (RFC 8878, 3.1.1).
 const zstdMagic = "\x28\xb5\x2f\xfd"
 
+// maxWindow is how far back a frame may refer, and so what decompressing takes.
+// zstd -19 needs 8 MiB.
+const maxWindow = 32 << 20
+
 func isZstd(r io.ReaderAt) (bool, error) {
 	head := make([]byte, len(zstdMagic))
 	if _, err := r.ReadAt(head, 0); err != nil && err != io.EOF {
@@ -37,7 +41,7 @@ func Decompress(r io.Reader) (io.ReadCloser, error) {
 		return io.NopCloser(in), nil
 	}
 	// One goroutine and a bounded window: a frame that asks for more is refused.
-	d, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(32<<20), zstd.WithDecoderLowmem(true))
+	d, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true))
 	if err != nil {
 		return nil, err
 	}
@@ -48,10 +52,14 @@ type zstdReader struct{ d *zstd.Decoder }
 
 func (z zstdReader) Read(p []byte) (int, error) {
 	n, err := z.d.Read(p)
-	if err != nil && err != io.EOF {
-		err = fmt.Errorf("%w: zstd: %w", ErrCorrupt, err)
+	switch {
+	case err == nil || err == io.EOF:
+		return n, err
+	case errors.Is(err, zstd.ErrWindowSizeExceeded):
+		return n, hint.New(fmt.Errorf("%w as it is: zstd: more than %d MiB of memory are needed to decompress it", ErrNotSnapshot, maxWindow>>20),
+			"decompress it first: zstd -d --long=31")
 	}
-	return n, err
+	return n, fmt.Errorf("%w: zstd: %w", ErrCorrupt, err)
 }
 
 func (z zstdReader) Close() error {

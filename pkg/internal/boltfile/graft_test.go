@@ -26,6 +26,10 @@ func TestGraft(t *testing.T) {
 			}
 			end := open(t, path).Size()
 			graft(t, path)
+			grafted := open(t, path).Meta()
+			if at := uint64(end) / uint64(form.pageSize); grafted.Freelist != at || grafted.Pages != at+1 {
+				t.Errorf("the free list is page %d of %d, want it at the old end, %d", grafted.Freelist, grafted.Pages, at)
+			}
 			freePages := edit(t, path, form, want)
 			if freePages != 0 {
 				t.Errorf("bbolt found %d free pages: it was not led past the walk", freePages)
