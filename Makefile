@@ -36,7 +36,7 @@ fuzz: ## Fuzz every parser, FUZZTIME each (default 1m)
 		targets=$$(go test -list '^Fuzz' "$$pkg") || exit 1; \
 		for target in $$(echo "$$targets" | grep '^Fuzz'); do \
 			echo "== $$pkg $$target"; \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s "$$pkg" || exit 1; \
 		done; \
 	done
 

@@ -199,8 +199,11 @@ func TestHashKVOfSpecialHistories(t *testing.T) {
 		"two compactions":               {steps{put("a"), put("a"), put("a"), compacted(3), put("b"), del("a"), compacted(5), put("a")}, nil, 7, 7},
 		"compaction about to begin":     {steps{put("a"), put("a"), del("b"), put("b"), del("a"), put("c")}, map[string]int64{schema.ScheduledCompactKey: 5}, 6, 6},
 		"a further one about to begin":  {steps{put("a"), put("a"), compacted(3), put("b"), del("a"), put("c")}, map[string]int64{schema.ScheduledCompactKey: 5}, 6, 6},
-		"tail compacted by an older etcd": {steps{put("a"), del("a"), put("b"), put("b")},
-			map[string]int64{schema.ScheduledCompactKey: 9, schema.FinishedCompactKey: 9}, 9, 5},
+		"tail compacted by an older etcd": {
+			steps{put("a"), del("a"), put("b"), put("b")},
+			map[string]int64{schema.ScheduledCompactKey: 9, schema.FinishedCompactKey: 9},
+			9, 5,
+		},
 		"scheduled above all":        {steps{put("a"), put("b")}, map[string]int64{schema.ScheduledCompactKey: 8}, 8, 3},
 		"a compaction of nothing":    {nil, map[string]int64{schema.FinishedCompactKey: 0}, 1, 0},
 		"compacted at revision zero": {steps{put("a")}, map[string]int64{schema.FinishedCompactKey: 0, schema.ScheduledCompactKey: 0}, 2, 2},

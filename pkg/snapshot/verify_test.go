@@ -27,8 +27,10 @@ func marshal(t testing.TB, m proto.Message) string {
 }
 
 // put is one entry to write, drop one to delete, in a bucket made if need be.
-type put struct{ bucket, key, value string }
-type drop struct{ bucket, key string } // no key: the bucket
+type (
+	put  struct{ bucket, key, value string }
+	drop struct{ bucket, key string } // no key: the bucket
+)
 
 func craft(t testing.TB, sound []byte, changes ...any) []byte {
 	t.Helper()
@@ -96,11 +98,15 @@ func TestOneDefect(t *testing.T) {
 		"created later":        {[]any{record(rev, 0, false, kv("k", rev+1, rev, 1, 0))}, []snapshot.Finding{{e, "bucket key", "cannot be"}}},
 		"never created":        {[]any{record(rev, 0, false, kv("k", 0, rev, 1, 0))}, []snapshot.Finding{{e, "bucket key", "cannot be"}}},
 		"version zero":         {[]any{record(rev, 0, false, kv("k", rev, rev, 0, 0))}, []snapshot.Finding{{e, "bucket key", "cannot be"}}},
-		"lease missing": {[]any{record(rev, 0, false, kv("k", rev, rev, 1, 999_999)), record(rev, 1, false, kv("l", rev, rev, 1, 999_999))},
-			[]snapshot.Finding{{w, "bucket key", "2 records name a lease that does not exist"}}},
+		"lease missing": {
+			[]any{record(rev, 0, false, kv("k", rev, rev, 1, 999_999)), record(rev, 1, false, kv("l", rev, rev, 1, 999_999))},
+			[]snapshot.Finding{{w, "bucket key", "2 records name a lease that does not exist"}},
+		},
 
-		"lease of another key": {[]any{put{schema.LeaseBucket, "\x00\x00\x00\x00\x00\x10\x00\x00", marshal(t, &leasepb.Lease{ID: 1, TTL: 5})}},
-			[]snapshot.Finding{{e, "bucket lease", "is stored under key"}}},
+		"lease of another key": {
+			[]any{put{schema.LeaseBucket, "\x00\x00\x00\x00\x00\x10\x00\x00", marshal(t, &leasepb.Lease{ID: 1, TTL: 5})}},
+			[]snapshot.Finding{{e, "bucket lease", "is stored under key"}},
+		},
 		"lease garbage":  {[]any{put{schema.LeaseBucket, "abcdefgh", "garbage"}}, []snapshot.Finding{{e, "bucket lease", "malformed entry: lease"}}},
 		"lease no ttl":   {[]any{put{schema.LeaseBucket, "\x00\x00\x00\x00\x00\x00\x00\x07", marshal(t, &leasepb.Lease{ID: 7})}}, []snapshot.Finding{{w, "bucket lease", "0 of 0 seconds"}}},
 		"lease too long": {[]any{put{schema.LeaseBucket, "\x00\x00\x00\x00\x00\x00\x00\x07", marshal(t, &leasepb.Lease{ID: 7, TTL: 5, RemainingTTL: 6})}}, []snapshot.Finding{{w, "bucket lease", "6 of 5 seconds"}}},
