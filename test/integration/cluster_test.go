@@ -79,8 +79,8 @@ func requireRevision(t *testing.T, c *etcdtest.Cluster, want int64) {
 	}
 }
 
-// requireSameHash returns the HashKV of revision rev that all members share.
-func requireSameHash(t *testing.T, c *etcdtest.Cluster, rev int64) uint32 {
+// requireSameHash wants one HashKV of revision rev on all members.
+func requireSameHash(t *testing.T, c *etcdtest.Cluster, rev int64) {
 	t.Helper()
 	settle(t, c)
 	hashes := c.HashKV(t, rev)
@@ -90,7 +90,6 @@ func requireSameHash(t *testing.T, c *etcdtest.Cluster, rev int64) uint32 {
 			t.Errorf("the members disagree about revision %d: %s says %x, %s %x", rev, name, h, c.Members[0].Name, first)
 		}
 	}
-	return first
 }
 
 // requireWrite writes one key, which has to get revision want.

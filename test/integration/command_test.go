@@ -91,8 +91,10 @@ func restore(t *testing.T, in io.Reader, args ...string) plan {
 // their new directories.
 func restoreAll(t *testing.T, c *etcdtest.Cluster, file string, args ...string) plan {
 	t.Helper()
-	args = append([]string{file, "--all-members", "--output-dir", filepath.Join(t.TempDir(), "restored"),
-		"--initial-cluster", c.InitialCluster()}, args...)
+	args = append([]string{
+		file, "--all-members", "--output-dir", filepath.Join(t.TempDir(), "restored"),
+		"--initial-cluster", c.InitialCluster(),
+	}, args...)
 	p := restore(t, nil, args...)
 	if len(p.Members) != len(c.Members) {
 		t.Fatalf("restored %d members of %d", len(p.Members), len(c.Members))
@@ -105,8 +107,10 @@ func restoreAll(t *testing.T, c *etcdtest.Cluster, file string, args ...string) 
 func restoreOne(t *testing.T, c *etcdtest.Cluster, file string, args ...string) plan {
 	t.Helper()
 	m := c.Members[0]
-	return restore(t, nil, append([]string{file, "--name", m.Name, "--data-dir", m.DataDir,
-		"--initial-cluster", c.InitialCluster(), "--initial-advertise-peer-urls", m.PeerURL}, args...)...)
+	return restore(t, nil, append([]string{
+		file, "--name", m.Name, "--data-dir", m.DataDir,
+		"--initial-cluster", c.InitialCluster(), "--initial-advertise-peer-urls", m.PeerURL,
+	}, args...)...)
 }
 
 // adopt points the members to the directories that the result names.

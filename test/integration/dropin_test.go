@@ -53,8 +53,10 @@ func TestSameAsEtcdutl(t *testing.T) {
 			for name, args := range map[string][]string{
 				"one member": {"--initial-cluster-token", "x", "--bump-revision=0", "--mark-compacted=false"},
 				"bump":       {"--initial-cluster-token", "x", "--bump-revision", "1000000", "--mark-compacted"},
-				"second of three": {"--initial-cluster-token", "x", "--name", "m2", "--initial-cluster", three,
-					"--initial-advertise-peer-urls", "http://10.0.0.2:2380,http://10.0.0.22:2380", "--bump-revision", "7", "--mark-compacted"},
+				"second of three": {
+					"--initial-cluster-token", "x", "--name", "m2", "--initial-cluster", three,
+					"--initial-advertise-peer-urls", "http://10.0.0.2:2380,http://10.0.0.22:2380", "--bump-revision", "7", "--mark-compacted",
+				},
 				"places": {"--initial-cluster-token", "x", "--data-dir", "data", "--wal-dir", "log", "--bump-revision", "7", "--mark-compacted"},
 				"map":    {"--initial-cluster-token", "x", "--initial-memory-map-size", "1000000", "--bump-revision", "7", "--mark-compacted"},
 			} {
@@ -278,10 +280,14 @@ func TestEtcdutlRefusesTheSame(t *testing.T) {
 	}{
 		"name that is not in the cluster": {[]string{"--name", "m9", "--initial-cluster", "m1=http://10.0.0.1:2380"}, 2, "m9"},
 		"default name not in the cluster": {[]string{"--initial-cluster", "m1=http://10.0.0.1:2380"}, 2, "default"},
-		"other advertised URL": {[]string{"--name", "m1", "--initial-cluster", "m1=http://10.0.0.1:2380",
-			"--initial-advertise-peer-urls", "http://10.0.0.2:2380"}, 2, "10.0.0.2"},
-		"one URL twice": {[]string{"--name", "m1", "--initial-advertise-peer-urls", "http://10.0.0.1:2380",
-			"--initial-cluster", "m1=http://10.0.0.1:2380,m2=http://10.0.0.1:2380"}, 2, "10.0.0.1"},
+		"other advertised URL": {[]string{
+			"--name", "m1", "--initial-cluster", "m1=http://10.0.0.1:2380",
+			"--initial-advertise-peer-urls", "http://10.0.0.2:2380",
+		}, 2, "10.0.0.2"},
+		"one URL twice": {[]string{
+			"--name", "m1", "--initial-advertise-peer-urls", "http://10.0.0.1:2380",
+			"--initial-cluster", "m1=http://10.0.0.1:2380,m2=http://10.0.0.1:2380",
+		}, 2, "10.0.0.1"},
 		"no URL":              {[]string{"--initial-cluster", "default=nonsense"}, 2, "nonsense"},
 		"bump alone":          {[]string{"--bump-revision", "5"}, 2, "--mark-compacted"},
 		"mark alone":          {[]string{"--mark-compacted"}, 2, "--bump-revision"},
