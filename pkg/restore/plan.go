@@ -138,7 +138,6 @@ func (c *Config) missingVoters(facts snapshot.Facts) []string {
 		}
 		missing = append(missing, name)
 	}
-	slices.Sort(missing)
 	return missing
 }
 

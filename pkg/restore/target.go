@@ -74,14 +74,6 @@ func (p place) examineAbsent() error {
 	return nil
 }
 
-// at is the directory that holds the part and then the finished thing.
-func (p place) at() string {
-	if p.exists {
-		return p.path
-	}
-	return filepath.Dir(p.path)
-}
-
 // partPath returns a fresh name for the part of p.
 func (p place) partPath() string {
 	id := make([]byte, 8)

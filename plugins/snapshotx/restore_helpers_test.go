@@ -24,8 +24,9 @@ import (
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if dir := command.dir; dir != "" {
-		os.RemoveAll(dir)
+	if err := os.RemoveAll(command.dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
 	}
 	os.Exit(code)
 }
