@@ -78,7 +78,7 @@ func (c *Config) decide(f *snapshot.File, now time.Time) (decision, error) {
 	if err != nil {
 		return decision{}, err
 	}
-	facts, err := f.Facts()
+	facts, err := f.Facts() // also vouches for the buckets that the edit empties
 	if err != nil {
 		return decision{}, err
 	}
@@ -138,6 +138,7 @@ func (c *Config) missingVoters(facts snapshot.Facts) []string {
 		}
 		missing = append(missing, name)
 	}
+	slices.Sort(missing)
 	return missing
 }
 
