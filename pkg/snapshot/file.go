@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/etcd-restore/etcd-restore/pkg/internal/boltfile"
 	"github.com/etcd-restore/etcd-restore/pkg/internal/hint"
@@ -74,11 +75,16 @@ func openRegular(path string) (*os.File, error) {
 		return nil, hint.New(fmt.Errorf("%w: %s is not a regular file (%s)", ErrNotSnapshot, path, info.Mode().Type()),
 			"give a file, or - to read standard input")
 	}
-	f, err := os.Open(path)
+	// Whatever took its place meanwhile must not block either.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, os.ErrPermission) {
 		return nil, hint.New(fmt.Errorf("open snapshot: %w", err), "run it as the owner of the file, or as root")
 	} else if err != nil {
 		return nil, fmt.Errorf("open snapshot: %w", err)
+	}
+	if now, err := f.Stat(); err != nil || !os.SameFile(info, now) {
+		f.Close()
+		return nil, errors.Join(hint.New(fmt.Errorf("%w: %s", ErrChanged, path), "wait until whatever writes it is done"), err)
 	}
 	return f, nil
 }
