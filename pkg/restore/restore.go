@@ -16,7 +16,7 @@ func Run(ctx context.Context, cfg Config) (*Plan, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if cfg.Stream != nil {
-		cfg.Stream = interruptible(ctx, cfg.Stream)
+		cfg.Stream = snapshot.Interruptible(ctx, cfg.Stream)
 	}
 	r, err := newRun(cfg)
 	if err != nil {

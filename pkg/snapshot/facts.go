@@ -33,9 +33,9 @@ type Auth struct {
 	Revision uint64 `json:"revision"`
 }
 
-// Facts reads the small buckets, those it knows nothing about included: after it
-// they are known to be trees, which bbolt takes for granted and would follow
-// round a circle until memory ends. It touches a handful of pages.
+// Facts reads all buckets but the key bucket, those it knows nothing about
+// included: after it they are known to be trees, which bbolt takes for granted
+// and would follow round a circle until memory ends. They have few pages.
 func (s *File) Facts() (Facts, error) {
 	r := factReader{db: s.db, facts: Facts{Members: []schema.Member{}, Alarms: []Alarm{}}}
 	if err := r.read(); err != nil {
@@ -71,7 +71,7 @@ func (r *factReader) read() error {
 		},
 	}
 	for _, b := range buckets {
-		if b.Name == schema.KeyBucket || b.Name == schema.LeaseBucket {
+		if b.Name == schema.KeyBucket {
 			continue
 		}
 		visit := handle[b.Name]

@@ -66,7 +66,7 @@ func (o *HashKVOptions) Validate() error {
 // Run prints the hash.
 func (o *HashKVOptions) Run(ctx context.Context) error {
 	var h keyspace.Hash
-	err := o.look(func(f *snapshot.File, p *progress.Reporter) (err error) {
+	err := o.look(ctx, func(f *snapshot.File, p *progress.Reporter) (err error) {
 		h, err = f.HashKV(ctx, o.Rev, p)
 		return err
 	})

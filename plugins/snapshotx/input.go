@@ -1,6 +1,8 @@
 package snapshotx
 
 import (
+	"context"
+
 	"github.com/etcd-restore/etcd-restore/pkg/snapshot"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/progress"
 )
@@ -18,8 +20,8 @@ type Input struct {
 
 // look opens the snapshot and lets read look into it. The progress is finished
 // when it returns, so that the result comes below it.
-func (i *Input) look(read func(*snapshot.File, *progress.Reporter) error) error {
-	f, err := i.open()
+func (i *Input) look(ctx context.Context, read func(*snapshot.File, *progress.Reporter) error) error {
+	f, err := i.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -29,9 +31,9 @@ func (i *Input) look(read func(*snapshot.File, *progress.Reporter) error) error 
 	return read(f, reporter)
 }
 
-func (i *Input) open() (*snapshot.File, error) {
+func (i *Input) open(ctx context.Context) (*snapshot.File, error) {
 	if i.File == stdin {
-		return snapshot.Spool(i.name(), i.streams.In)
+		return snapshot.Spool(i.name(), snapshot.Interruptible(ctx, i.streams.In))
 	}
 	return snapshot.Open(i.File)
 }

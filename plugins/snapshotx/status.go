@@ -49,7 +49,7 @@ type StatusOptions struct {
 // Run prints the status.
 func (o *StatusOptions) Run(ctx context.Context) error {
 	var st *snapshot.Status
-	err := o.look(func(f *snapshot.File, p *progress.Reporter) (err error) {
+	err := o.look(ctx, func(f *snapshot.File, p *progress.Reporter) (err error) {
 		st, err = f.ReadStatus(ctx, snapshot.StatusOptions{Digest: o.Format == output.JSON, Progress: p})
 		return err
 	})

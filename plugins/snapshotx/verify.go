@@ -51,7 +51,7 @@ var errFindings = errors.New("the snapshot should not be restored")
 // Run verifies the file.
 func (o *VerifyOptions) Run(ctx context.Context) error {
 	var report *snapshot.Report
-	err := o.look(func(f *snapshot.File, p *progress.Reporter) (err error) {
+	err := o.look(ctx, func(f *snapshot.File, p *progress.Reporter) (err error) {
 		report, err = f.Verify(ctx, p)
 		return err
 	})

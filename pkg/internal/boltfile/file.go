@@ -158,6 +158,9 @@ func (f *File) checkMeta() error {
 		return &Damage{Page: uint64(f.meta.Slot), Text: fmt.Sprintf(
 			"the database has %d pages of %d bytes, the file holds %d: it was cut short", f.meta.Pages, f.meta.PageSize, have)}
 	}
+	if f.meta.TxID > 1<<62 {
+		return &Damage{Page: uint64(f.meta.Slot), Text: fmt.Sprintf("transaction %d has never been: the next one would not count as later", f.meta.TxID)}
+	}
 	if f.meta.Root < 2 || f.meta.Root >= f.meta.Pages {
 		return &Damage{Page: uint64(f.meta.Slot), Text: fmt.Sprintf("root page %d is outside the database of %d pages", f.meta.Root, f.meta.Pages)}
 	}
