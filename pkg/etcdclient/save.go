@@ -98,7 +98,7 @@ func checkParent(dir string) error {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return hint.New(fmt.Errorf("%s: %w: the directory does not exist", dir, ErrTarget), "run mkdir -p %s", dir)
+		return hint.New(fmt.Errorf("%s: %w: the directory does not exist", dir, ErrTarget), "run mkdir -p %s", hint.Path(dir))
 	case err != nil:
 		return err
 	case !info.IsDir():

@@ -15,7 +15,7 @@ import (
 
 var (
 	// ErrTarget is returned for a target that is not free to be restored into.
-	ErrTarget = errors.New("the target is not empty")
+	ErrTarget = errors.New("the target is not free")
 	// ErrSpace is returned when the targets have too little room.
 	ErrSpace = errors.New("not enough free space")
 	// ErrOther is returned for a snapshot that is not the one that was expected.

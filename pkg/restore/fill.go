@@ -26,10 +26,9 @@ func (r *run) fill(ctx context.Context, dbs []*durable.File) error {
 	case r.Compact:
 		err = r.fillCompact(ctx)
 	case shares:
-		err = r.fillCopy(ctx, dbs[:1])
+		_, err = r.fillCopy(ctx, dbs[:1])
 	default:
-		err = r.fillCopy(ctx, dbs)
-		from = r.plan.Snapshot.Size
+		from, err = r.fillCopy(ctx, dbs)
 	}
 	if err != nil {
 		return err
@@ -41,41 +40,45 @@ func (r *run) fill(ctx context.Context, dbs []*durable.File) error {
 	if err := dbs[0].Truncate(size); err != nil {
 		return err
 	}
-	if err := r.readBack(dbs[0].Name()); err != nil {
-		return err
-	}
 	for i, f := range dbs {
-		r.plan.Members[i].Size = size
-		if i == 0 {
-			continue
-		}
-		if shares {
+		switch {
+		case i == 0:
+		case shares:
 			err = f.Clone(dbs[0].File)
-		} else {
+		default:
 			err = r.copyRest(f, dbs[0].File, from, size)
+		}
+		if err == nil {
+			err = r.readBack(f.Name())
 		}
 		if err != nil {
 			return err
 		}
+		r.plan.Members[i].Size = size
 	}
 	return nil
 }
 
-// fillCopy copies the snapshot to dbs and edits the first of them.
-func (r *run) fillCopy(ctx context.Context, dbs []*durable.File) error {
+// fillCopy copies the snapshot to dbs and edits the first of them. It returns
+// where the edit began to append: a copied db can have much room behind its last
+// page, and that is where the pages of the edit go.
+func (r *run) fillCopy(ctx context.Context, dbs []*durable.File) (appended int64, err error) {
 	size, d, err := r.copySnapshot(ctx, dbs)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	r.plan.Snapshot.Size = size
 	if err := r.acceptDigest(d); err != nil {
-		return err
+		return 0, err
 	}
 	decided, err := r.inspect(ctx, dbs[0].Name(), d.state)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return r.edit(dbs[0].Name(), decided)
+	if appended, err = finalSize(dbs[0].File); err != nil {
+		return 0, err
+	}
+	return appended, r.edit(dbs[0].Name(), decided)
 }
 
 // copySnapshot reads the snapshot once for hashing and all copies, or lets the

@@ -3,10 +3,11 @@ package restore
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/etcd-restore/etcd-restore/pkg/datadir"
 	"github.com/etcd-restore/etcd-restore/pkg/internal/hint"
 	"github.com/etcd-restore/etcd-restore/pkg/membership"
 	"github.com/etcd-restore/etcd-restore/pkg/revision"
@@ -86,7 +87,7 @@ func (c *Config) decide(f *snapshot.File, now time.Time) (decision, error) {
 		return decision{}, hint.New(fmt.Errorf("%w: %s holds neither keys nor a raft index: it is no database of etcd", snapshot.ErrNotSnapshot, c.Path),
 			"a snapshot is what `etcdctl snapshot save` writes, or a copy of member/snap/db")
 	}
-	d := decision{mark: c.MarkCompacted, compacted: view.Compacted()}
+	d := decision{mark: c.MarkCompacted, compacted: view.Compacted(), notes: append(c.strangers(facts), c.leftInLog()...)}
 	if d.kubernetes, err = f.Kubernetes(); err != nil {
 		return decision{}, err
 	}
@@ -117,29 +118,14 @@ func (c *Config) decide(f *snapshot.File, now time.Time) (decision, error) {
 	return d, nil
 }
 
-// missingVoters names the voters of the old cluster of whose revision there is
-// no evidence.
-func (c *Config) missingVoters(facts snapshot.Facts) []string {
-	if len(facts.Members) == 0 {
-		return []string{"members unknown to the snapshot"}
+// leftInLog notes that the db of a member is not all it has.
+func (c *Config) leftInLog() []string {
+	db := datadir.DBPath("")
+	if c.Stream != nil || !strings.HasSuffix(absolute(c.Path), "/"+db) {
+		return nil
 	}
-	seen := map[uint64]bool{}
-	for _, e := range c.Seen {
-		seen[e.MemberID] = true
-	}
-	var missing []string
-	for _, m := range facts.Members {
-		if m.IsLearner || seen[m.ID] {
-			continue
-		}
-		name := m.Name
-		if name == "" {
-			name = strconv.FormatUint(m.ID, 16)
-		}
-		missing = append(missing, name)
-	}
-	slices.Sort(missing)
-	return missing
+	return []string{fmt.Sprintf("this is the db of a member: what its log holds beyond is not in it (--seen-data-dir %s counts it for the revision)",
+		strings.TrimSuffix(absolute(c.Path), "/"+db))}
 }
 
 // describe fills a plan from the configuration alone.

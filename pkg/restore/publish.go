@@ -11,14 +11,20 @@ import (
 	"github.com/etcd-restore/etcd-restore/pkg/internal/hint"
 )
 
-// createParts makes the empty parts, after those of restores that were killed
-// have been removed.
-func (r *run) createParts() error {
-	for i := range r.parts {
-		p := &r.parts[i]
+// sweepAll removes what restores into the same places left when they were killed.
+func (r *run) sweepAll() error {
+	for _, p := range r.parts {
 		if err := sweep(p.fs, p.path); err != nil {
 			return r.explain(err)
 		}
+	}
+	return nil
+}
+
+// createParts makes the empty parts.
+func (r *run) createParts() error {
+	for i := range r.parts {
+		p := &r.parts[i]
 		if err := p.create(); err != nil {
 			return r.explain(fmt.Errorf("make room for the restore: %w", err))
 		}

@@ -22,6 +22,9 @@ func Run(ctx context.Context, cfg Config) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := r.sweepAll(); err != nil { // it takes space that is measured next
+		return nil, err
+	}
 	if r.lookable() { // fail before the work where the reason can be seen at once
 		if err := r.preview(); err != nil {
 			return nil, r.explain(err)

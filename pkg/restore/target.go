@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 
 	"github.com/etcd-restore/etcd-restore/pkg/internal/durable"
 	"github.com/etcd-restore/etcd-restore/pkg/internal/hint"
@@ -47,7 +48,7 @@ func examine(path string) (place, error) {
 	for _, e := range entries {
 		if name := e.Name(); name != "lost+found" && !isPart(name) {
 			return place{}, hint.New(fmt.Errorf("%w: %s holds %q", ErrTarget, abs, name),
-				"nothing is ever overwritten: choose another directory, or move the old one aside: mv %s %s.old", abs, abs)
+				"nothing is ever overwritten: choose another directory, or move the old one aside: mv %s %s", hint.Path(abs), hint.Path(abs+".old"))
 		}
 	}
 	if os.Geteuid() == 0 {
@@ -65,7 +66,7 @@ func (p place) examineAbsent() error {
 	info, err := os.Stat(parent)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return hint.New(fmt.Errorf("the directory above the target: %w", err), "create it: mkdir -p %s", parent)
+		return hint.New(fmt.Errorf("the directory above the target: %w", err), "create it: mkdir -p %s", hint.Path(parent))
 	case err != nil:
 		return fmt.Errorf("the directory above the target: %w", err)
 	case !info.IsDir():
@@ -104,11 +105,12 @@ func sweep(fs durable.FS, fresh string) error {
 			continue
 		}
 		path := filepath.Join(dir, e.Name())
-		part, err := os.Open(path)
+		part, err := durable.OpenOwnDir(path)
 		if err != nil {
-			continue // gone, or not ours to look at
+			continue // gone, or not one of ours
 		}
-		if durable.Lock(part) == nil && stands(path, part) { // or it was swept, and another has the name
+		// It may have been swept meanwhile, and another have the name.
+		if durable.Lock(part) == nil && stands(path, part) && looksBuilt(part) {
 			err = fs.RemoveAll(path)
 		}
 		part.Close()
@@ -117,4 +119,22 @@ func sweep(fs durable.FS, fresh string) error {
 		}
 	}
 	return nil
+}
+
+// looksBuilt reports whether all that a part holds is what a restore puts there.
+// Somebody else's directory may have such a name, too.
+func looksBuilt(part *os.File) bool {
+	names, err := part.Readdirnames(-1)
+	if err != nil {
+		return false
+	}
+	for _, name := range names {
+		switch {
+		case name == "member", name == "snap", name == "wal":
+		case strings.HasSuffix(name, ".etcd"), strings.HasSuffix(name, ".wal"):
+		default:
+			return false
+		}
+	}
+	return true
 }

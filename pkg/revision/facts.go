@@ -23,7 +23,7 @@ func (p Proof) Facts() []Fact {
 	}
 	return append(facts,
 		Fact{"bump", fmt.Sprint(p.Bump)},
-		Fact{"first revision served", fmt.Sprint(p.First)},
+		Fact{"starts at revision", fmt.Sprint(p.First)},
 	)
 }
 

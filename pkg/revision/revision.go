@@ -54,6 +54,8 @@ type Evidence struct {
 	Source   string // where it was found, for a person: "status of https://10.0.0.1:2379"
 	Revision int64
 	MemberID uint64 // zero if it is not known whose it is
+
+	Voters map[uint64]string // members with a vote that it tells of, by ID, with their names
 }
 
 // Proof is a decision and what it rests on.

@@ -230,7 +230,7 @@ highest revision seen: 500 (member a)
 no evidence from: m2, m3
 floor: 1795435200000000 (unix time x 1000000)
 bump: 1795435199999900
-first revision served: 1795435200000000`
+starts at revision: 1795435200000000`
 	if got := p.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

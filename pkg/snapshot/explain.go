@@ -23,10 +23,10 @@ func (s *File) explain(err error) error {
 			"a snapshot is what `etcdctl snapshot save` writes, or a copy of member/snap/db")
 	case errors.As(err, &damage), errors.Is(err, schema.ErrMalformed):
 		return hint.New(fmt.Errorf("%w: %s: %w", ErrCorrupt, s.name, err),
-			"list all damage with `etcdctl-snapshot-x verify %s`, and use another snapshot", s.name)
+			"list all damage with `etcdctl-snapshot-x verify %s`, and use another snapshot", hint.Path(s.name))
 	case errors.Is(err, keyspace.ErrCompacted), errors.Is(err, keyspace.ErrFuture):
 		return hint.New(fmt.Errorf("%s: %w", s.name, err),
-			"`etcdctl-snapshot-x status %s -w json` prints the current and the compacted revision", s.name)
+			"`etcdctl-snapshot-x status %s -w json` prints the current and the compacted revision", hint.Path(s.name))
 	}
 	return err
 }

@@ -21,6 +21,8 @@ var (
 	ErrCorrupt = errors.New("the snapshot is corrupt")
 	// ErrNoTrailer is returned where a hash is demanded of a file without one.
 	ErrNoTrailer = errors.New("the snapshot has no SHA-256 trailer")
+	// ErrInUse is returned for the database of a running etcd.
+	ErrInUse = errors.New("a running etcd has this database open")
 	// ErrChanged is returned when the file was written to while it was read.
 	ErrChanged = errors.New("the snapshot changed while it was being read")
 )
@@ -40,8 +42,9 @@ type File struct {
 	size int64 // of the database, without the trailer
 }
 
-// Open opens the snapshot at path for reading only. It holds no lock, so that a
-// file on read-only media or with mode 0444 will do. A zstd-compressed snapshot
+// Open opens the snapshot at path for reading only; a file on read-only media or
+// with mode 0444 will do. It holds the shared lock that keeps an etcd from
+// changing the file, and refuses one that an etcd is changing. A zstd-compressed snapshot
 // is first decompressed into a nameless file in the directory for temporary ones.
 func Open(path string) (*File, error) {
 	f, err := openRegular(path)
@@ -63,11 +66,11 @@ func openRegular(path string) (*os.File, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return nil, hint.New(fmt.Errorf("open snapshot: %w", err), "check the path: ls -l %s", filepath.Dir(path))
+		return nil, hint.New(fmt.Errorf("open snapshot: %w", err), "check the path: ls -l %s", hint.Path(filepath.Dir(path)))
 	case errors.Is(err, os.ErrPermission):
 		return nil, hint.New(fmt.Errorf("open snapshot: %w", err), "run it as the owner of the file, or as root")
 	case err != nil:
-		return nil, hint.New(fmt.Errorf("open snapshot: %w", err), "check the path: ls -l %s", filepath.Dir(path))
+		return nil, hint.New(fmt.Errorf("open snapshot: %w", err), "check the path: ls -l %s", hint.Path(filepath.Dir(path)))
 	case info.IsDir():
 		return nil, hint.New(fmt.Errorf("%w: %s is a directory", ErrNotSnapshot, path),
 			"give the file; the database of a stopped member is member/snap/db in its data directory")
@@ -85,6 +88,11 @@ func openRegular(path string) (*os.File, error) {
 	if now, err := f.Stat(); err != nil || !os.SameFile(info, now) {
 		f.Close()
 		return nil, errors.Join(hint.New(fmt.Errorf("%w: %s", ErrChanged, path), "wait until whatever writes it is done"), err)
+	}
+	if lockedByOther(f) {
+		f.Close()
+		return nil, hint.New(fmt.Errorf("%w: %s", ErrInUse, path),
+			"take a snapshot of it with `etcdctl-snapshot-x save`, or stop that etcd first")
 	}
 	return f, nil
 }

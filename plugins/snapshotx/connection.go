@@ -13,6 +13,7 @@ import (
 	"go.etcd.io/etcd/client/pkg/v3/srv"
 
 	"github.com/etcd-restore/etcd-restore/pkg/etcdclient"
+	"github.com/etcd-restore/etcd-restore/plugins/internal/exitcode"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/output"
 )
 
@@ -118,7 +119,7 @@ func (c *Connection) endpoints() ([]string, error) {
 		}
 	}
 	if len(endpoints) == 0 {
-		return nil, errors.New("no endpoints")
+		return nil, exitcode.Usage(output.WithHint(errors.New("--endpoints names none"), "give client URLs, such as https://10.0.0.1:2379"))
 	}
 	return endpoints, nil
 }

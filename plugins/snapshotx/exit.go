@@ -14,6 +14,8 @@ import (
 // exitTable is the one place where an error becomes an exit code.
 func exitTable() exitcode.Table {
 	return exitcode.Table{
+		{Is: errReport, Code: exitcode.NeedsPerson},
+
 		{Is: etcdclient.ErrTarget, Code: exitcode.BadUsage},
 		{Is: membership.ErrInvalid, Code: exitcode.BadUsage},
 		{Is: restore.ErrConfig, Code: exitcode.BadUsage},
@@ -40,6 +42,7 @@ func exitTable() exitcode.Table {
 		{Is: revision.ErrOverflow, Code: exitcode.Refused},
 		{Is: revision.ErrNotCleared, Code: exitcode.Refused},
 		{Is: datadir.ErrInUse, Code: exitcode.Refused},
+		{Is: snapshot.ErrInUse, Code: exitcode.Refused},
 		{Is: errSplit, Code: exitcode.Refused},
 	}
 }

@@ -219,7 +219,7 @@ error   bucket meta: malformed entry: meta key term has 5 bytes, not 8
 warning bucket zoo[2Joof: etcd 3.4 to 3.7 have no such bucket
 `
 	for form, want := range map[string]string{
-		"simple": listed + path + ": NOT OK, 136 records, 500 leases, trailer missing, sha256 ",
+		"simple": listed + path + ": NOT OK, trailer missing, records: 136, leases: 500\nsha256 ",
 		"table":  listed + "┌",
 		"fields": listed + "\"OK\" : false\n\"Findings\" : 4\n",
 	} {

@@ -2,6 +2,8 @@ package snapshotx
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -76,10 +78,17 @@ func (o *RestoreOptions) Validate() error {
 		return errors.New("--bump-revision=auto needs --mark-compacted: a watch would wait in the gap for ever")
 	case !o.BumpRevision.Auto && o.MarkCompacted != (o.BumpRevision.By > 0):
 		return errors.New("--bump-revision and --mark-compacted go together: give both or neither, or --bump-revision=auto")
+	case o.given("expect-sha256") && !isSHA256(o.ExpectSHA256):
+		return fmt.Errorf("--expect-sha256 must be 64 hexadecimal digits, got %q", o.ExpectSHA256)
 	case o.DryRun && o.File == stdin:
 		return errors.New("--dry-run reads the snapshot, and standard input can be read only once: save it to a file first")
 	}
 	return nil
+}
+
+func isSHA256(s string) bool {
+	b, err := hex.DecodeString(s)
+	return err == nil && len(b) == sha256.Size
 }
 
 // Run restores, or prints what it would do.
@@ -106,7 +115,7 @@ func (o *RestoreOptions) Run(ctx context.Context) error {
 		return err
 	}
 	reporter.Finish()
-	return planResult(plan, false).Print(o.streams.Out, o.Format)
+	return printDone(o.Options, o.streams, "restored "+o.File, planResult(plan, false))
 }
 
 // config turns the flags into what pkg/restore takes.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/etcd-restore/etcd-restore/pkg/datadir"
@@ -19,9 +20,10 @@ import (
 // proof would be of something else.
 func (o *RestoreOptions) evidence(ctx context.Context) ([]revision.Evidence, error) {
 	var seen []revision.Evidence
-	for _, rev := range o.SeenRevisions {
-		if rev <= 0 {
-			return nil, exitcode.Usage(output.WithHint(fmt.Errorf("--seen-revision must be positive, got %d", rev),
+	for _, text := range o.SeenRevisions {
+		rev, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || rev <= 0 {
+			return nil, exitcode.Usage(output.WithHint(fmt.Errorf("--seen-revision must be a positive number, got %q", text),
 				"it is what a response header or a metric of the old cluster has shown"))
 		}
 		seen = append(seen, revision.Evidence{Source: "--seen-revision", Revision: rev})

@@ -35,7 +35,7 @@ type RestoreOptions struct {
 	AllMembers    bool
 	OutputDir     string
 	Learners      []string
-	SeenRevisions []int64
+	SeenRevisions []string
 	SeenDataDirs  []string
 	SeenEndpoints []string
 	ExpectSHA256  string
@@ -51,25 +51,25 @@ type RestoreOptions struct {
 
 // AddFlags adds the flags that only restore has.
 func (o *RestoreOptions) AddFlags(fs *pflag.FlagSet) {
-	fs.StringVar(&o.Name, "name", defaultName, "name of the member")
-	fs.StringVar(&o.DataDir, "data-dir", "", "its data directory (default: NAME.etcd)")
-	fs.StringVar(&o.WALDir, "wal-dir", "", "its WAL directory (default: member/wal in the data directory)")
-	fs.StringVar(&o.InitialCluster, "initial-cluster", "", "all members, NAME=PEER-URL,… (default: this one alone)")
-	fs.StringVar(&o.Token, "initial-cluster-token", "", "token of the new cluster (default: random)")
-	fs.StringSliceVar(&o.AdvertisePeerURLs, "initial-advertise-peer-urls", nil, "peer URLs of the member (default: as in --initial-cluster)")
+	fs.StringVar(&o.Name, "name", defaultName, "`NAME` of the member")
+	fs.StringVar(&o.DataDir, "data-dir", "", "`DIR` to make for it (default: NAME.etcd)")
+	fs.StringVar(&o.WALDir, "wal-dir", "", "`DIR` of its log (default: member/wal in the data directory)")
+	fs.StringVar(&o.InitialCluster, "initial-cluster", "", "all members as `NAME=URL,…` (default: this one alone)")
+	fs.StringVar(&o.Token, "initial-cluster-token", "", "`TOKEN` of the new cluster (default: random)")
+	fs.StringSliceVar(&o.AdvertisePeerURLs, "initial-advertise-peer-urls", nil, "peer `URLs` of the member (default: as in --initial-cluster)")
 	fs.BoolVar(&o.SkipHashCheck, "skip-hash-check", false, "take a file without SHA-256 trailer, after a check of every page")
 	fs.Var(&o.BumpRevision, "bump-revision", "raise the revision by so much, or auto: far enough")
 	fs.BoolVar(&o.MarkCompacted, "mark-compacted", false, "end every watch of the old cluster with \"compacted\"")
-	fs.Uint64("initial-memory-map-size", 0, "accepted for etcdutl's sake: no more is mapped than the file")
+	fs.Uint64("initial-memory-map-size", 0, "accepted for etcdutl's sake, any `N`: no more is mapped than the file")
 
 	fs.BoolVar(&o.AllMembers, "all-members", false, "restore every member of --initial-cluster")
-	fs.StringVar(&o.OutputDir, "output-dir", ".", "with --all-members: where NAME.etcd of each goes")
-	fs.StringSliceVar(&o.Learners, "learner", nil, "name of a member without a vote (repeatable)")
-	fs.Int64SliceVar(&o.SeenRevisions, "seen-revision", nil, "a revision that the old cluster has reached (repeatable)")
-	fs.StringArrayVar(&o.SeenDataDirs, "seen-data-dir", nil, "data directory of a stopped old member, DIR or DIR,WAL-DIR (repeatable)")
-	fs.StringArrayVar(&o.SeenEndpoints, "seen-endpoint", nil, "client URL of a live old member (repeatable)")
-	fs.StringVar(&o.ExpectSHA256, "expect-sha256", "", "refuse any other snapshot than the one with this SHA-256")
-	fs.StringVar(&o.TargetVersion, "target-version", "", "mark the data for etcd "+strings.Join(restore.Versions(), ", ")+" (default: as it is)")
+	fs.StringVar(&o.OutputDir, "output-dir", ".", "`DIR` for NAME.etcd of each, with --all-members")
+	fs.StringSliceVar(&o.Learners, "learner", nil, "`NAME` of a member without a vote (repeatable)")
+	fs.StringArrayVar(&o.SeenRevisions, "seen-revision", nil, "revision `N` that the old cluster has reached (repeatable)")
+	fs.StringArrayVar(&o.SeenDataDirs, "seen-data-dir", nil, "data `DIR` of a stopped old member, or DIR,WAL-DIR (repeatable)")
+	fs.StringArrayVar(&o.SeenEndpoints, "seen-endpoint", nil, "client `URL` of a live old member (repeatable)")
+	fs.StringVar(&o.ExpectSHA256, "expect-sha256", "", "refuse any snapshot but the one with this SHA-256, in `HEX`")
+	fs.StringVar(&o.TargetVersion, "target-version", "", "mark the data for etcd `V`, one of "+strings.Join(restore.Versions(), ", ")+" (default: as it is)")
 	fs.BoolVar(&o.Compact, "compact", false, "write the live revisions only: smaller, and nothing to compact at the first start")
 	fs.BoolVar(&o.KeepAlarms, "keep-alarms", false, "leave alarms raised")
 	fs.BoolVar(&o.ResetAuth, "reset-auth", false, "drop users and roles and switch authentication off")

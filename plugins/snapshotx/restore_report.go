@@ -43,54 +43,54 @@ func memberNames(p *restore.Plan) []string {
 	return names
 }
 
+// planText is the plan for a person: a name and a fact to a line, none of the
+// program's own wider than 80 columns.
 func planText(p *restore.Plan, dryRun bool) string {
-	var b strings.Builder
-	line := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "%-10s %s\n", name, fmt.Sprintf(format, args...))
-	}
-	verb := "Restored"
+	t := &factSheet{}
+	verb, next := "Restored", "start every member on its directory with its --name; what --initial-cluster says no longer matters"
 	if dryRun {
-		verb = "Would restore"
+		verb, next = "Would restore", "nothing was changed; run it again without --dry-run (a token that is not given, with it the IDs, and a floor are chosen anew then)"
 	}
-	fmt.Fprintf(&b, "%s %s for cluster %s\n", verb, p.Snapshot.Path, p.ClusterID)
-	line("token", "%s", p.Token)
+	fmt.Fprintf(&t.text, "%s %s for cluster %s\n", verb, p.Snapshot.Path, p.ClusterID)
+	t.add("token", p.Token)
 	if p.Snapshot.SHA256 != "" {
-		line("sha256", "%s %s", p.Snapshot.SHA256, p.Snapshot.Trailer)
+		t.add("sha256", p.Snapshot.SHA256)
+	}
+	if p.Snapshot.Trailer != "" {
+		t.add("trailer", string(p.Snapshot.Trailer))
 	}
 	for _, m := range p.Members {
-		line("member", "%s %s  %s", m.ID, role(m), strings.Join(m.PeerURLs, ","))
-		line("", "%s", place(m))
+		t.add("member", fmt.Sprintf("%s %s  %s", m.ID, role(m), strings.Join(m.PeerURLs, ",")), place(m))
 	}
-	for i, fact := range p.Revision.Facts() {
-		name := ""
-		if i == 0 {
-			name = "revision"
-		}
-		line(name, "%s: %s", fact.Name, fact.Value)
+	var proof []string
+	for _, fact := range p.Revision.Facts() {
+		proof = append(proof, fact.Name+": "+fact.Value)
 	}
 	if p.Revision.Compacted > 0 {
-		line("", "compacted up to: %d", p.Revision.Compacted)
+		proof = append(proof, fmt.Sprintf("compacted up to: %d", p.Revision.Compacted))
 	}
-	for _, s := range p.Space {
-		if dryRun {
-			line("space", "%s of %s free in %s", output.Size(s.Need), output.Size(s.Free), s.Dir)
+	t.add("revision", proof...)
+	if dryRun {
+		for _, s := range p.Space {
+			t.add("space", fmt.Sprintf("%s of %s free in %s", output.Size(s.Need), output.Size(s.Free), s.Dir))
 		}
 	}
 	for _, note := range p.Notes {
-		for i, part := range output.Wrap(note, 68) {
-			name := ""
-			if i == 0 {
-				name = "note"
-			}
-			line(name, "%s", part)
-		}
+		t.add("note", output.Wrap(note, 68)...)
 	}
-	if dryRun {
-		line("next", "run it again without --dry-run; nothing was changed")
-	} else {
-		line("next", "start every member on its directory with its --name; the --initial-cluster flags no longer matter")
+	t.add("next", output.Wrap(next, 68)...)
+	return strings.TrimSuffix(t.text.String(), "\n")
+}
+
+// factSheet lists facts under their names.
+type factSheet struct{ text strings.Builder }
+
+// add writes lines, the first behind name and the others below it.
+func (t *factSheet) add(name string, lines ...string) {
+	for _, line := range lines {
+		fmt.Fprintf(&t.text, "%-10s %s\n", name, line)
+		name = ""
 	}
-	return strings.TrimSuffix(b.String(), "\n")
 }
 
 func role(m restore.Member) string {

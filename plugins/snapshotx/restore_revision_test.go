@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/etcd-restore/etcd-restore/pkg/datadir"
 	"github.com/etcd-restore/etcd-restore/test/etcdtest"
 )
 
@@ -147,6 +148,12 @@ func TestEvidenceOfRealMembers(t *testing.T) {
 		t.Errorf("of three members one was asked: %+v", rev)
 	}
 	refused(t, run(t, append([]string{"restore"}, restore("--seen-data-dir", c.Members[0].DataDir)...)...), 6, "holds the lock")
+
+	db := datadir.DBPath(c.Members[0].DataDir)
+	for _, verb := range []string{"status", "verify", "hashkv"} {
+		refused(t, run(t, verb, db), 6, "running etcd")
+	}
+	refused(t, run(t, "restore", db, "--skip-hash-check", "--data-dir", filepath.Join(t.TempDir(), "m")), 6, "running etcd")
 
 	acknowledged := killUnderLoad(t, c)
 	var dirs, flags []string

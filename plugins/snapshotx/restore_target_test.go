@@ -91,7 +91,7 @@ func TestRestoreTargets(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(dir, tc.want)); err != nil {
 				t.Error(err)
 			}
-			refused(t, run(t, args...), 6, "not empty")
+			refused(t, run(t, args...), 6, "not free")
 		})
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/etcd-restore/etcd-restore/plugins/internal/exitcode"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/iostreams"
@@ -27,6 +28,9 @@ type Streams = iostreams.Streams
 func Run(ctx context.Context, streams Streams, args []string) int {
 	opts := newOptions()
 	root := newRoot(streams, opts)
+	if len(args) > 0 && args[0] == "snapshot" { // as fingers know it from etcdctl and etcdutl
+		args = args[1:]
+	}
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	code := exitcode.Of(err, exitTable())
@@ -83,6 +87,7 @@ files, for etcd 3.4 to 3.7. A global flag can also be set as ETCDCTL_<FLAG>.
 	root.SuggestionsMinimumDistance = 2
 	root.CompletionOptions.HiddenDefaultCmd = true
 	opts.AddFlags(root.PersistentFlags())
+	acceptIgnored(root.PersistentFlags())
 	conn.AddFlags(root.PersistentFlags())
 	if err := opts.registerCompletion(root); err != nil {
 		panic(err) // a flag that does not exist: found by any test that makes a root
@@ -102,6 +107,13 @@ files, for etcd 3.4 to 3.7. A global flag can also be set as ETCDCTL_<FLAG>.
 		NewCmdVersion(streams, opts),
 	)
 	return root
+}
+
+// acceptIgnored adds flags of etcdutl that have nothing to do here, so that its
+// command lines work: no lock is ever waited for.
+func acceptIgnored(fs *pflag.FlagSet) {
+	fs.Duration("timeout", 0, "")
+	fs.Lookup("timeout").Hidden = true
 }
 
 // usageError marks err as a mistake in the command line.

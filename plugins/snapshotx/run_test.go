@@ -68,7 +68,7 @@ func TestUsageErrors(t *testing.T) {
 		"argument to version":    {[]string{"version", "now"}, "no argument expected", "--help"},
 		"a directory as a file":  {[]string{"save", os.TempDir(), "--endpoints", "127.0.0.1:1"}, "", ""},
 		"password, no terminal":  {[]string{"save", "f", "--user", "root"}, "no terminal", "ETCDCTL_PASSWORD"},
-		"nobody to ask (spaces)": {[]string{"save", "f", "--endpoints", " , "}, "no endpoints", ""},
+		"nobody to ask (spaces)": {[]string{"save", "f", "--endpoints", " , "}, "--endpoints names none", "client URLs"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

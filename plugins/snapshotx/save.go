@@ -111,7 +111,7 @@ func (o *SaveOptions) Run(ctx context.Context) error {
 		return err
 	}
 	reporter.Finish() // the result comes below it
-	return saveReport{saved, status, member, why}.result().Print(o.streams.Out, o.Format)
+	return printDone(o.Options, o.streams, "saved "+saved.Path, saveReport{saved, status, member, why}.result())
 }
 
 // readStatus reads what the result of a save tells of the file. The hash of the

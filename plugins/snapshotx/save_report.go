@@ -58,7 +58,7 @@ func (r saveReport) json() saveJSON {
 func (r saveReport) result() output.Result {
 	return output.Result{
 		JSON: r.json(),
-		Simple: fmt.Sprintf("Snapshot saved at %s\nrevision %d, %d keys, %s, hash %x, sha256 %s\nfrom %s (%s)",
+		Simple: fmt.Sprintf("Snapshot saved at %s\nrevision %d, %d keys, %s, hash %x\nsha256 %s\nfrom %s (%s)",
 			r.saved.Path, r.status.Revision, r.status.TotalKey, output.Size(r.status.TotalSize), r.status.Hash,
 			r.saved.SHA256, r.member.Endpoint, r.chosen),
 		Fields: []output.Field{

@@ -96,15 +96,15 @@ func verifyResult(name string, r *snapshot.Report) output.Result {
 	}
 	return output.Result{
 		JSON: verifyJSON{name, r.OK(), r},
-		Simple: fmt.Sprintf("%s: %s, %d records, %d leases, trailer %s, sha256 %s",
-			name, verdict, r.Records, r.Leases, r.Trailer, r.SHA256),
+		Simple: fmt.Sprintf("%s: %s, trailer %s, records: %d, leases: %d\nsha256 %s",
+			name, verdict, r.Trailer, r.Records, r.Leases, r.SHA256),
 		Fields: []output.Field{
 			{Name: "OK", Column: "ok", Value: r.OK()},
 			{Name: "Findings", Column: "findings", Value: len(r.Findings)},
 			{Name: "Records", Column: "records", Value: r.Records},
 			{Name: "Leases", Column: "leases", Value: r.Leases},
 			{Name: "Trailer", Column: "trailer", Value: string(r.Trailer)},
-			{Name: "SHA256", Column: "sha256", Value: r.SHA256, Text: r.SHA256[:12] + "…"},
+			{Name: "SHA256", Column: "sha256", Value: r.SHA256},
 		},
 	}
 }

@@ -35,6 +35,26 @@ func OwnerOf(path string) (*Owner, error) {
 	return &Owner{int(st.Uid), int(st.Gid)}, nil
 }
 
+// OpenOwnDir opens a directory that belongs to the calling user, root owning
+// all. It follows no symbolic link and waits for nothing.
+func OpenOwnDir(path string) (*os.File, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	dir := os.NewFile(uintptr(fd), path)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		dir.Close()
+		return nil, err
+	}
+	if me := os.Geteuid(); me != 0 && me != int(st.Uid) {
+		dir.Close()
+		return nil, &os.PathError{Op: "open", Path: path, Err: os.ErrPermission}
+	}
+	return dir, nil
+}
+
 // Lock takes an exclusive lock on an open directory or file, or fails at once if
 // somebody holds it. The lock ends when the descriptor is closed, so that of a
 // killed process is free.

@@ -3,7 +3,10 @@
 // a line of its own.
 package hint
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // New wraps err with the next step to take. The text of err does not change;
 // a caller finds the hint with errors.As and interface{ Hint() string }.
@@ -25,3 +28,12 @@ func (h *hinted) Unwrap() error { return h.err }
 
 // Hint returns the next step, a sentence or a command.
 func (h *hinted) Hint() string { return h.hint }
+
+// Path makes a path one word of a command that a person pastes into a shell.
+func Path(path string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=,@%+"
+	if path != "" && strings.Trim(path, plain) == "" {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}
