@@ -33,7 +33,8 @@ func TestWhoseEvidenceIsMissing(t *testing.T) {
 		},
 		"the voter's, who tells of another": {
 			[]revision.Evidence{{Source: "x", Revision: 500, MemberID: m0, Voters: map[uint64]string{m0: "m0", later: "m7"}}},
-			[]string{"m7"}, "",
+			[]string{"m7"},
+			"",
 		},
 		"both voters'": {
 			[]revision.Evidence{
@@ -44,7 +45,8 @@ func TestWhoseEvidenceIsMissing(t *testing.T) {
 		},
 		"a stranger's": {
 			[]revision.Evidence{{Source: "disk", Revision: 500, MemberID: learner}},
-			[]string{"m0"}, "disk is of member c, which the snapshot does not list",
+			[]string{"m0"},
+			"disk is of member c, which the snapshot does not list",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -81,10 +81,17 @@ func TestExitTable(t *testing.T) {
 		err  error
 		want int
 	}{
-		{etcdclient.ErrBroken, 5}, {etcdclient.ErrDigest, 5},
-		{etcdclient.ErrExists, 6}, {etcdclient.ErrNoSpace, 6}, {etcdclient.ErrLearner, 6}, {etcdclient.ErrDifferentClusters, 6},
+		{etcdclient.ErrBroken, 5},
+		{etcdclient.ErrDigest, 5},
+		{etcdclient.ErrExists, 6},
+		{etcdclient.ErrNoSpace, 6},
+		{etcdclient.ErrLearner, 6},
+		{etcdclient.ErrDifferentClusters, 6},
 		{etcdclient.ErrTarget, 2},
-		{etcdclient.ErrUnreachable, 1}, {etcdclient.ErrDenied, 1}, {etcdclient.ErrCertificate, 1}, {etcdclient.ErrStalled, 1},
+		{etcdclient.ErrUnreachable, 1},
+		{etcdclient.ErrDenied, 1},
+		{etcdclient.ErrCertificate, 1},
+		{etcdclient.ErrStalled, 1},
 	} {
 		if got := exitcode.Of(tc.err, exitTable()); int(got) != tc.want {
 			t.Errorf("%v: exit code %d, want %d", tc.err, got, tc.want)

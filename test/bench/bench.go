@@ -68,7 +68,11 @@ func newBench(t etcdtest.T, dir string, rounds int, note func(string, ...any)) *
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	t.Cleanup(func() { os.RemoveAll(work) })
+	t.Cleanup(func() {
+		if err := os.RemoveAll(work); err != nil {
+			note("%v", err)
+		}
+	})
 	ours, err := filepath.Abs("bin/etcdctl-snapshot-x")
 	if err != nil {
 		t.Fatalf("%v", err)

@@ -3,6 +3,7 @@
 package durable
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"syscall"
@@ -45,12 +46,10 @@ func OpenOwnDir(path string) (*os.File, error) {
 	dir := os.NewFile(uintptr(fd), path)
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
-		dir.Close()
-		return nil, err
+		return nil, errors.Join(err, dir.Close())
 	}
 	if me := os.Geteuid(); me != 0 && me != int(st.Uid) {
-		dir.Close()
-		return nil, &os.PathError{Op: "open", Path: path, Err: os.ErrPermission}
+		return nil, errors.Join(&os.PathError{Op: "open", Path: path, Err: os.ErrPermission}, dir.Close())
 	}
 	return dir, nil
 }
