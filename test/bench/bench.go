@@ -99,6 +99,7 @@ func (b *bench) compare(g group) {
 				c.prepare(b)
 			}
 			b.warm()
+			b.settle()
 			s := c.run(b)
 			b.note("%s, round %d: %-40s %7.2fs  resident %4d MiB", g.name, round+1, c.name, s.took.Seconds(), s.rss>>20)
 			samples[c.name] = append(samples[c.name], s)
