@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"go.etcd.io/etcd/server/v3/storage/wal/walpb"
 	"go.etcd.io/raft/v3/raftpb"
@@ -26,8 +25,31 @@ type Info struct {
 	ConfChanges   []*raftpb.Entry   // those entries that change the membership
 	Torn          bool              // the last write was not finished
 	TornAt        Position          // where
+	Damage        *Damage           // the log cannot be read there; nil if all of it can
 
-	entries tally
+	entries row
+}
+
+// Damage is a place in the middle of a log where it cannot be read. Of the log
+// behind it only whole segments can.
+type Damage struct {
+	At  Position
+	Err error
+
+	// CutShort is set if the entries that stand end here although the log goes
+	// on. It is not if the db holds all that is missing.
+	CutShort bool
+	Beyond   uint64 // the highest index that was read behind it, 0 if none
+}
+
+// Entry returns the term of a standing entry and a checksum of its content, or
+// false if there is no entry at index.
+func (i *Info) Entry(index uint64) (term uint64, sum uint32, ok bool) {
+	if !i.entries.has(index) {
+		return 0, 0, false
+	}
+	term, sum = i.entries.at(index)
+	return term, sum, true
 }
 
 // NormalEntriesAbove returns how many entries above this index can each have
@@ -42,29 +64,40 @@ func (i *Info) NormalEntriesAbove(index uint64) (int64, error) {
 	return i.entries.above(index), nil
 }
 
-// ReadInfo reads the log in walDir to its end. It needs a bit of memory for
-// each entry, besides that of a Reader.
+// ReadInfo reads the log in walDir to its end. It needs four bytes of memory
+// for each entry, besides those of a Reader. Damage is ErrCorrupt.
 func ReadInfo(ctx context.Context, walDir string) (*Info, error) {
+	info, err := Survey(ctx, walDir, 0)
+	if err != nil {
+		return nil, err
+	}
+	if info.Damage != nil {
+		return nil, info.Damage.Err
+	}
+	return info, nil
+}
+
+// Survey is like ReadInfo but reads on behind damage, with the next segment. db
+// is the consistent index of the db that the log belongs to: what is missing
+// below it is not needed.
+func Survey(ctx context.Context, walDir string, db uint64) (*Info, error) {
 	r, err := NewReader(walDir)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	s := &summary{}
-	for {
-		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("read log %s: %w", walDir, err)
-		}
-		rec, err := r.Next()
-		if errors.Is(err, io.EOF) {
+	s := &summary{db: db}
+	err = s.read(ctx, r)
+	for errors.Is(err, ErrCorrupt) {
+		s.damaged(r.pos, err)
+		if !r.resume() {
+			err = nil
 			break
 		}
-		if err != nil {
-			return nil, err
-		}
-		if err := s.add(rec); err != nil {
-			return nil, fmt.Errorf("read log %s: %w", walDir, err)
-		}
+		err = s.read(ctx, r)
+	}
+	if err != nil {
+		return nil, err
 	}
 	s.info.TornAt, s.info.Torn = r.Torn()
 	info, err := s.finish()
@@ -74,94 +107,21 @@ func ReadInfo(ctx context.Context, walDir string) (*Info, error) {
 	return info, nil
 }
 
-// summary builds an Info record by record.
-type summary struct {
-	info      Info
-	owned     bool              // metadata was seen
-	snapshots []*walpb.Snapshot // valid or not
-}
-
-func (s *summary) add(rec Record) error {
-	switch {
-	case rec.Metadata != nil:
-		s.owned = true
-		s.info.MemberID, s.info.ClusterID = rec.Metadata.MemberID, rec.Metadata.ClusterID
-	case rec.State != nil:
-		s.info.Term, s.info.Vote, s.info.Commit = rec.State.GetTerm(), rec.State.GetVote(), rec.State.GetCommit()
-	case rec.Snapshot != nil:
-		s.snapshots = append(s.snapshots, rec.Snapshot)
-	case rec.Entry != nil:
-		return s.entry(rec.Pos, rec.Entry)
-	}
-	return nil
-}
-
-func (s *summary) entry(pos Position, e *raftpb.Entry) error {
-	row, index := &s.info.entries, e.GetIndex()
-	switch {
-	case index == 0:
-		return fmt.Errorf("%w: %s: an entry with index 0", ErrCorrupt, pos)
-	case row.n == 0 && row.first == 0, index < row.first:
-		// The oldest entry that etcd has kept; or all were overwritten.
-		s.restart(index)
-	case index > row.next():
-		// A snapshot from the leader may stand for what is missing.
-		if !s.snapshotCovers(index - 1) {
-			return fmt.Errorf("%w: %s: entry %d follows entry %d", ErrCorrupt, pos, index, row.next()-1)
+// read adds records until the log ends.
+func (s *summary) read(ctx context.Context, r *Reader) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("read log %s: %w", r.dir, err)
 		}
-		s.restart(index)
-	default:
-		s.cut(index)
-	}
-	normal := e.GetType() == raftpb.EntryNormal
-	row.add(normal && len(e.Data) > 0) // without data: a new leader's first entry
-	if !normal {
-		s.info.ConfChanges = append(s.info.ConfChanges, e)
-	}
-	s.info.LastTerm = e.GetTerm()
-	return nil
-}
-
-func (s *summary) restart(first uint64) {
-	s.info.entries.restart(first)
-	s.info.ConfChanges = nil
-}
-
-func (s *summary) cut(index uint64) {
-	s.info.entries.cut(index)
-	changes := s.info.ConfChanges
-	for len(changes) > 0 && changes[len(changes)-1].GetIndex() >= index {
-		changes = changes[:len(changes)-1]
-	}
-	s.info.ConfChanges = changes
-}
-
-func (s *summary) snapshotCovers(index uint64) bool {
-	return slices.ContainsFunc(s.snapshots, func(snap *walpb.Snapshot) bool { return snap.GetIndex() >= index })
-}
-
-// finish draws the conclusions that only the end of the log allows.
-func (s *summary) finish() (*Info, error) {
-	info := &s.info
-	if !s.owned {
-		return nil, fmt.Errorf("%w: it does not say whose it is", ErrCorrupt)
-	}
-	var newest *walpb.Snapshot
-	for _, snap := range s.snapshots {
-		// A crash between the record and the commit voids a snapshot.
-		if snap.GetIndex() > info.Commit {
-			continue
+		rec, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
 		}
-		info.Snapshots = append(info.Snapshots, snap)
-		if newest.GetIndex() <= snap.GetIndex() {
-			newest = snap
+		if err != nil {
+			return err
+		}
+		if err := s.add(rec); err != nil {
+			return fmt.Errorf("read log %s: %w", r.dir, err)
 		}
 	}
-	info.SnapshotIndex = newest.GetIndex()
-	if info.SnapshotIndex >= info.entries.next() {
-		info.LastTerm = newest.GetTerm()
-		s.restart(info.SnapshotIndex + 1)
-	}
-	info.FirstIndex, info.LastIndex = info.entries.first, info.entries.next()-1
-	return info, nil
 }

@@ -37,6 +37,8 @@ type Reader struct {
 	fsys fs.FS
 
 	current  *segment
+	pos      Position      // of the record that is being read
+	opened   *segmentName  // the current segment or the last one
 	rest     []segmentName // still to be opened
 	crc      uint32        // of the data of all records so far
 	metadata *Metadata
@@ -81,6 +83,20 @@ func (r *Reader) Next() (Record, error) {
 	return rec, err
 }
 
+// resume goes on behind damage, with the next segment. It returns false if there
+// is none.
+func (r *Reader) resume() bool {
+	if errors.Is(r.err, errNotChained) { // what is damaged is the segment before
+		r.rest = append([]segmentName{*r.opened}, r.rest...)
+	}
+	if len(r.rest) == 0 {
+		return false
+	}
+	_ = r.closeSegment() // nothing was written
+	r.err, r.crc, r.opened = nil, 0, nil
+	return true
+}
+
 // Torn tells, once Next has returned io.EOF, whether the log ended with an
 // unfinished write, and where.
 func (r *Reader) Torn() (Position, bool) {
@@ -114,7 +130,7 @@ func (r *Reader) next() (Record, error) {
 				return Record{}, err
 			}
 		}
-		pos := r.current.pos()
+		r.pos = r.current.pos()
 		raw, err := r.read()
 		switch {
 		case errors.Is(err, io.EOF):
@@ -128,7 +144,7 @@ func (r *Reader) next() (Record, error) {
 		if raw.GetType() == recordCRC {
 			continue
 		}
-		return r.decode(pos, raw)
+		return r.decode(r.pos, raw)
 	}
 }
 
@@ -137,11 +153,16 @@ func (r *Reader) openNext() error {
 	if len(r.rest) == 0 {
 		return io.EOF
 	}
-	s, err := openSegment(r.fsys, r.rest[0].file)
+	name, before := r.rest[0], r.opened
+	r.pos = Position{File: name.file}
+	if before != nil && name.seq != before.seq+1 {
+		return fmt.Errorf("%w: segment %s does not follow %s: files are missing or doubled", ErrCorrupt, name.file, before.file)
+	}
+	s, err := openSegment(r.fsys, name.file)
 	if err != nil {
 		return err
 	}
-	r.current, r.rest = s, r.rest[1:]
+	r.current, r.opened, r.rest = s, &name, r.rest[1:]
 	return nil
 }
 
@@ -201,12 +222,15 @@ func (r *Reader) checkEnd() error {
 	return io.EOF
 }
 
+// errNotChained is returned for a segment before which something is missing.
+var errNotChained = errors.New("the segment does not continue the one before")
+
 // chain returns the checksum after raw and compares it with the record's own.
 func (r *Reader) chain(raw *walpb.Record) (uint32, error) {
 	if raw.GetType() == recordCRC {
 		// The oldest segment may continue one that etcd has purged.
 		if r.crc != 0 && raw.GetCrc() != r.crc {
-			return 0, fmt.Errorf("the segment continues one with checksum %08x, not %08x", raw.GetCrc(), r.crc)
+			return 0, fmt.Errorf("%w: it has checksum %08x, not %08x", errNotChained, raw.GetCrc(), r.crc)
 		}
 		return raw.GetCrc(), nil
 	}

@@ -2,6 +2,7 @@ package datadir
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"io/fs"
@@ -260,8 +261,12 @@ func TestReaderSegments(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			if _, err := newReader(tc.files); !errors.Is(err, tc.want) {
-				t.Errorf("got error %v, want %v", err, tc.want)
+			r, err := newReader(tc.files)
+			if err == nil {
+				_, err = r.Next()
+			}
+			if want := cmp.Or(tc.want, io.EOF); !errors.Is(err, want) {
+				t.Errorf("got error %v, want %v", err, want)
 			}
 		})
 	}

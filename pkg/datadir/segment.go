@@ -44,12 +44,6 @@ func segments(fsys fs.FS) ([]segmentName, error) {
 	slices.SortFunc(found, func(a, b segmentName) int {
 		return cmp.Or(cmp.Compare(a.seq, b.seq), cmp.Compare(a.file, b.file))
 	})
-	for i := 1; i < len(found); i++ {
-		if previous := found[i-1]; found[i].seq != previous.seq+1 {
-			return nil, fmt.Errorf("%w: segment %s does not follow %s: files are missing or doubled",
-				ErrCorrupt, found[i].file, previous.file)
-		}
-	}
 	return found, nil
 }
 

@@ -33,13 +33,3 @@ var (
 	// ErrDigest is returned when the bytes are not those the member hashed.
 	ErrDigest = errors.New("snapshot does not match its SHA-256")
 )
-
-// Errors of the file that a snapshot is saved to.
-var (
-	// ErrExists is returned when the file exists and may not be replaced.
-	ErrExists = errors.New("file exists")
-	// ErrTarget is returned when the path cannot be the name of a new file.
-	ErrTarget = errors.New("not a place for a file")
-	// ErrNoSpace is returned when the file system is too full.
-	ErrNoSpace = errors.New("not enough space")
-)

@@ -10,6 +10,7 @@ import (
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 
 	"github.com/etcd-restore/etcd-restore/pkg/etcdclient"
+	"github.com/etcd-restore/etcd-restore/pkg/newfile"
 )
 
 // The space is there when the snapshot begins, and gone before it is all here.
@@ -48,7 +49,7 @@ func TestDiskFillsUpInTheMiddle(t *testing.T) {
 
 	_, err := client.Save(t.Context(), endpoint, filepath.Join(dir, "s.db"), etcdclient.SaveOptions{})
 
-	check(t, err, etcdclient.ErrNoSpace, "no space left on device")
+	check(t, err, newfile.ErrNoSpace, "no space left on device")
 	if left := names(t, dir); len(left) != 1 || left[0] != "neighbour" {
 		t.Errorf("left behind: %q", left)
 	}

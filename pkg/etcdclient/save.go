@@ -5,14 +5,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/etcd-restore/etcd-restore/pkg/internal/hint"
+	"github.com/etcd-restore/etcd-restore/pkg/newfile"
 )
 
 // SaveOptions of Save.
@@ -41,26 +37,26 @@ type Saved struct {
 // Force is set, and then until the new one takes its place.
 func (c *Client) Save(ctx context.Context, endpoint, path string, opts SaveOptions) (Saved, error) {
 	start := time.Now()
-	if err := checkTarget(path, opts.Force); err != nil {
-		return Saved{}, err
+	if err := newfile.Check(path, opts.Force); err != nil {
+		return Saved{}, saveHint(err)
 	}
-	part, err := createPart(path)
+	part, err := newfile.Create(path)
 	if err != nil {
 		return Saved{}, err
 	}
-	defer part.discard()
+	defer part.Discard()
 	got, err := c.Snapshot(ctx, endpoint, part, opts.StreamOptions)
 	if err != nil {
 		return Saved{}, err
 	}
-	if err := part.complete(ctx, opts.Inspect); err != nil {
+	if err := complete(ctx, part, opts.Inspect); err != nil {
 		return Saved{}, err
 	}
 	if err := ctx.Err(); err != nil { // the last moment to leave nothing behind
 		return Saved{}, fmt.Errorf("save %s: %w", path, err)
 	}
-	if err := part.publish(path, opts.Force); err != nil {
-		return Saved{}, err
+	if err := part.Publish(opts.Force); err != nil {
+		return Saved{}, saveHint(err)
 	}
 	return Saved{
 		Path:           path,
@@ -71,42 +67,22 @@ func (c *Client) Save(ctx context.Context, endpoint, path string, opts SaveOptio
 	}, nil
 }
 
-// checkTarget says at once what would only fail after the whole transfer.
-func checkTarget(path string, force bool) error {
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR):
-		return checkParent(filepath.Dir(path))
-	case err != nil:
-		return err
-	case info.IsDir():
-		return hint.New(fmt.Errorf("%s: %w: it is a directory", path, ErrTarget),
-			"give the name of a file in it, such as %s", filepath.Join(path, "snapshot.db"))
-	case info.Mode()&fs.ModeSymlink != 0:
-		// To rename over it would replace the link and leave its target old.
-		return hint.New(fmt.Errorf("%s: %w: it is a symbolic link", path, ErrTarget),
-			"give the path that the link points to")
-	case !info.Mode().IsRegular():
-		return hint.New(fmt.Errorf("%s: %w: it is not a regular file", path, ErrTarget), "give the name of a new file")
-	case !force:
-		return existsError(path)
+// complete syncs the file. Meanwhile inspect, if any, may look at it: all of it
+// has been written, so that it waits for the disk no more than the sync does.
+func complete(ctx context.Context, part *newfile.File, inspect func(context.Context, string) error) error {
+	synced := make(chan error, 1)
+	go func() { synced <- part.Sync() }()
+	var err error
+	if inspect != nil {
+		err = inspect(ctx, part.Part())
 	}
-	return nil
+	return errors.Join(err, <-synced)
 }
 
-func checkParent(dir string) error {
-	info, err := os.Stat(dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return hint.New(fmt.Errorf("%s: %w: the directory does not exist", dir, ErrTarget), "run mkdir -p %s", hint.Path(dir))
-	case err != nil:
-		return err
-	case !info.IsDir():
-		return hint.New(fmt.Errorf("%s: %w: it is not a directory", dir, ErrTarget), "give a path in a directory")
+// saveHint knows how a file is replaced here.
+func saveHint(err error) error {
+	if errors.Is(err, newfile.ErrExists) {
+		return hint.New(err, "give another name, or --force to replace it")
 	}
-	return nil
-}
-
-func existsError(path string) error {
-	return hint.New(fmt.Errorf("%s: %w", path, ErrExists), "give another name, or --force to replace it")
+	return err
 }

@@ -11,6 +11,7 @@ import (
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 
 	"github.com/etcd-restore/etcd-restore/pkg/etcdclient"
+	"github.com/etcd-restore/etcd-restore/pkg/newfile"
 )
 
 // names lists a directory, so that a test can say that nothing was left there.
@@ -82,7 +83,7 @@ func TestSaveRefusesToReplace(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if err := save(etcdclient.SaveOptions{}); !errors.Is(err, etcdclient.ErrExists) {
+	if err := save(etcdclient.SaveOptions{}); !errors.Is(err, newfile.ErrExists) {
 		t.Errorf("got %v, want ErrExists", err)
 	}
 	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, old) {
@@ -109,7 +110,7 @@ func TestSaveDoesNotReplaceALatecomer(t *testing.T) {
 	_, err := client.Save(t.Context(), endpoint, path, etcdclient.SaveOptions{
 		Inspect: func(context.Context, string) error { return os.WriteFile(path, []byte("latecomer"), 0o600) },
 	})
-	if !errors.Is(err, etcdclient.ErrExists) {
+	if !errors.Is(err, newfile.ErrExists) {
 		t.Errorf("got %v, want ErrExists", err)
 	}
 	if got, err := os.ReadFile(path); string(got) != "latecomer" {
@@ -127,17 +128,17 @@ func TestSaveToImpossiblePlaces(t *testing.T) {
 		prepare func(t *testing.T, dir string) (path string)
 		want    error
 	}{
-		"a directory": {func(_ *testing.T, dir string) string { return dir }, etcdclient.ErrTarget},
+		"a directory": {func(_ *testing.T, dir string) string { return dir }, newfile.ErrTarget},
 		"a symbolic link": {func(t *testing.T, dir string) string {
 			return symlink(t, filepath.Join(dir, "old.db"), filepath.Join(dir, "link"))
-		}, etcdclient.ErrTarget},
-		"a missing parent": {func(_ *testing.T, dir string) string { return filepath.Join(dir, "no", "s.db") }, etcdclient.ErrTarget},
-		"a file as parent": {func(_ *testing.T, dir string) string { return filepath.Join(dir, "old.db", "s.db") }, etcdclient.ErrTarget},
+		}, newfile.ErrTarget},
+		"a missing parent": {func(_ *testing.T, dir string) string { return filepath.Join(dir, "no", "s.db") }, newfile.ErrTarget},
+		"a file as parent": {func(_ *testing.T, dir string) string { return filepath.Join(dir, "old.db", "s.db") }, newfile.ErrTarget},
 		"a name too long": {func(_ *testing.T, dir string) string {
 			return filepath.Join(dir, string(bytes.Repeat([]byte("x"), 250)))
 		}, nil},
-		"a device":   {func(*testing.T, string) string { return "/dev/null" }, etcdclient.ErrTarget},
-		"an FD path": {func(*testing.T, string) string { return "/dev/stdout" }, etcdclient.ErrTarget},
+		"a device":   {func(*testing.T, string) string { return "/dev/null" }, newfile.ErrTarget},
+		"an FD path": {func(*testing.T, string) string { return "/dev/stdout" }, newfile.ErrTarget},
 		"a read-only file system": {func(t *testing.T, _ string) string {
 			if _, err := os.Stat("/proc/sys/kernel"); err != nil {
 				t.Skip("SKIP no /proc")
@@ -197,7 +198,7 @@ func TestFailedSaveLeavesNothing(t *testing.T) {
 		}, bad, bad},
 		"no room for what is announced": {func(s pb.Maintenance_SnapshotServer) error {
 			return s.Send(&pb.SnapshotResponse{Blob: make([]byte, 4096), RemainingBytes: 1 << 60})
-		}, nil, etcdclient.ErrNoSpace},
+		}, nil, newfile.ErrNoSpace},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -255,7 +256,7 @@ func TestTwoSavesToOneName(t *testing.T) {
 	<-arrived
 	close(bothInspect)
 	first, second := <-results, <-results
-	if (first == nil) == (second == nil) || !errors.Is(errors.Join(first, second), etcdclient.ErrExists) {
+	if (first == nil) == (second == nil) || !errors.Is(errors.Join(first, second), newfile.ErrExists) {
 		t.Errorf("got %v and %v, want one success and one ErrExists", first, second)
 	}
 	if content, err := os.ReadFile(path); err != nil || !bytes.HasPrefix(content, db) {

@@ -5,6 +5,7 @@ import (
 	"github.com/etcd-restore/etcd-restore/pkg/etcdclient"
 	"github.com/etcd-restore/etcd-restore/pkg/keyspace"
 	"github.com/etcd-restore/etcd-restore/pkg/membership"
+	"github.com/etcd-restore/etcd-restore/pkg/newfile"
 	"github.com/etcd-restore/etcd-restore/pkg/restore"
 	"github.com/etcd-restore/etcd-restore/pkg/revision"
 	"github.com/etcd-restore/etcd-restore/pkg/snapshot"
@@ -16,7 +17,7 @@ func exitTable() exitcode.Table {
 	return exitcode.Table{
 		{Is: errReport, Code: exitcode.NeedsPerson},
 
-		{Is: etcdclient.ErrTarget, Code: exitcode.BadUsage},
+		{Is: newfile.ErrTarget, Code: exitcode.BadUsage},
 		{Is: membership.ErrInvalid, Code: exitcode.BadUsage},
 		{Is: restore.ErrConfig, Code: exitcode.BadUsage},
 		{Is: keyspace.ErrCompacted, Code: exitcode.BadUsage},
@@ -33,8 +34,8 @@ func exitTable() exitcode.Table {
 		{Is: datadir.ErrIncomplete, Code: exitcode.Integrity},
 		{Is: errFindings, Code: exitcode.Integrity},
 
-		{Is: etcdclient.ErrExists, Code: exitcode.Refused},
-		{Is: etcdclient.ErrNoSpace, Code: exitcode.Refused},
+		{Is: newfile.ErrExists, Code: exitcode.Refused},
+		{Is: newfile.ErrNoSpace, Code: exitcode.Refused},
 		{Is: etcdclient.ErrLearner, Code: exitcode.Refused},
 		{Is: etcdclient.ErrDifferentClusters, Code: exitcode.Refused},
 		{Is: restore.ErrTarget, Code: exitcode.Refused},

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/etcd-restore/etcd-restore/pkg/etcdclient"
+	"github.com/etcd-restore/etcd-restore/pkg/newfile"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/exitcode"
 )
 
@@ -83,11 +84,11 @@ func TestExitTable(t *testing.T) {
 	}{
 		{etcdclient.ErrBroken, 5},
 		{etcdclient.ErrDigest, 5},
-		{etcdclient.ErrExists, 6},
-		{etcdclient.ErrNoSpace, 6},
+		{newfile.ErrExists, 6},
+		{newfile.ErrNoSpace, 6},
 		{etcdclient.ErrLearner, 6},
 		{etcdclient.ErrDifferentClusters, 6},
-		{etcdclient.ErrTarget, 2},
+		{newfile.ErrTarget, 2},
 		{etcdclient.ErrUnreachable, 1},
 		{etcdclient.ErrDenied, 1},
 		{etcdclient.ErrCertificate, 1},

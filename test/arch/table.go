@@ -25,6 +25,7 @@ func Table() []Row {
 		keyset     = "pkg/internal/keyset"
 		schema     = "pkg/schema"
 		membership = "pkg/membership"
+		newfile    = "pkg/newfile"
 		revision   = "pkg/revision"
 		keyspace   = "pkg/keyspace"
 		snapshot   = "pkg/snapshot"
@@ -46,6 +47,7 @@ func Table() []Row {
 		{keyset, nil, ground()},
 		{schema, nil, ground()},
 		{membership, []string{hint}, ground()},
+		{newfile, []string{hint, durable}, ground()},
 		{revision, nil, append(ground(), Ban{"*.*/...", "revision is arithmetic: pass it plain numbers"})},
 		{keyspace, []string{hint, boltfile, keyset, schema}, ground()},
 		{snapshot, []string{hint, durable, boltfile, keyset, schema, membership, keyspace}, ground()},
@@ -53,7 +55,7 @@ func Table() []Row {
 		{restore, []string{hint, durable, boltfile, schema, membership, revision, keyspace, snapshot, datadir}, ground()},
 
 		// First floor: one live thing each.
-		{etcdclient, []string{hint, durable}, library()},
+		{etcdclient, []string{hint, newfile}, library()},
 
 		// The command trees.
 		{iostreams, nil, tree()},
@@ -61,7 +63,7 @@ func Table() []Row {
 		{output, nil, tree()},
 		{progress, []string{iostreams, output}, tree()},
 		{snapshotx, []string{
-			hint, durable, schema, membership, revision, keyspace, snapshot, datadir, restore, etcdclient,
+			hint, durable, schema, membership, newfile, revision, keyspace, snapshot, datadir, restore, etcdclient,
 			iostreams, exitcode, output, progress,
 		}, tree()},
 		{"cmd/etcdctl-snapshot-x", []string{snapshotx}, tree()},
