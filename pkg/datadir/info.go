@@ -52,6 +52,13 @@ func (i *Info) Entry(index uint64) (term uint64, sum uint32, ok bool) {
 	return term, sum, true
 }
 
+// Stands reports whether e is among the entries that stand. One that was
+// overwritten later is not.
+func (i *Info) Stands(e *raftpb.Entry) bool {
+	term, sum, ok := i.Entry(e.GetIndex())
+	return ok && term == e.GetTerm() && sum == contentSum(e)
+}
+
 // NormalEntriesAbove returns how many entries above this index can each have
 // raised the revision, by one at most: those that carry a request. With the
 // consistent index of the db it bounds how far its member was ahead of it.
@@ -90,7 +97,7 @@ func Survey(ctx context.Context, walDir string, db uint64) (*Info, error) {
 	err = s.read(ctx, r)
 	for errors.Is(err, ErrCorrupt) {
 		s.damaged(r.pos, err)
-		if !r.resume() {
+		if !r.Resume() {
 			err = nil
 			break
 		}

@@ -69,6 +69,19 @@ func newReader(fsys fs.FS) (*Reader, error) {
 	return &Reader{fsys: fsys, rest: found}, nil
 }
 
+// SeekEntry leaves out the segments that end before the entry at index. It goes
+// before the first Next.
+func (r *Reader) SeekEntry(index uint64) {
+	// Entries go back where they are overwritten, and the names of segments with
+	// them: the last that begins early enough is the one.
+	for i := len(r.rest) - 1; i > 0; i-- {
+		if r.rest[i].index <= index {
+			r.rest = r.rest[i:]
+			return
+		}
+	}
+}
+
 // Next returns the next record, or io.EOF after the last. What it returns
 // stays valid. An error is returned again by every further call.
 func (r *Reader) Next() (Record, error) {
@@ -83,9 +96,9 @@ func (r *Reader) Next() (Record, error) {
 	return rec, err
 }
 
-// resume goes on behind damage, with the next segment. It returns false if there
-// is none.
-func (r *Reader) resume() bool {
+// Resume goes on behind damage, an ErrCorrupt, with the next segment. It returns
+// false if there is none.
+func (r *Reader) Resume() bool {
 	if errors.Is(r.err, errNotChained) { // what is damaged is the segment before
 		r.rest = append([]segmentName{*r.opened}, r.rest...)
 	}

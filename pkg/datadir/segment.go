@@ -21,8 +21,9 @@ var errCut = errors.New("the segment ends within a record")
 
 // segmentName is a file name of the log, taken apart.
 type segmentName struct {
-	file string
-	seq  uint64
+	file  string
+	seq   uint64
+	index uint64 // of its first entry, had none been overwritten
 }
 
 // segments lists the log's files in order. Others, as etcd's 0.tmp and what
@@ -37,8 +38,8 @@ func segments(fsys fs.FS) ([]segmentName, error) {
 	}
 	var found []segmentName
 	for _, e := range entries {
-		if seq, ok := parseSegmentName(e.Name()); ok {
-			found = append(found, segmentName{e.Name(), seq})
+		if name, ok := parseSegmentName(e.Name()); ok {
+			found = append(found, name)
 		}
 	}
 	slices.SortFunc(found, func(a, b segmentName) int {
@@ -47,12 +48,12 @@ func segments(fsys fs.FS) ([]segmentName, error) {
 	return found, nil
 }
 
-func parseSegmentName(file string) (seq uint64, ok bool) {
-	var index uint64
-	if _, err := fmt.Sscanf(file, "%016x-%016x.wal", &seq, &index); err != nil {
-		return 0, false
+func parseSegmentName(file string) (name segmentName, ok bool) {
+	name.file = file
+	if _, err := fmt.Sscanf(file, "%016x-%016x.wal", &name.seq, &name.index); err != nil {
+		return segmentName{}, false
 	}
-	return seq, file == WALName(seq, index) // Sscanf accepts more than Sprintf makes
+	return name, file == WALName(name.seq, name.index) // Sscanf accepts more than Sprintf makes
 }
 
 // segment reads the frames of one file of the log.

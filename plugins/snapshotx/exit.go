@@ -8,6 +8,7 @@ import (
 	"github.com/etcd-restore/etcd-restore/pkg/newfile"
 	"github.com/etcd-restore/etcd-restore/pkg/restore"
 	"github.com/etcd-restore/etcd-restore/pkg/revision"
+	"github.com/etcd-restore/etcd-restore/pkg/salvage"
 	"github.com/etcd-restore/etcd-restore/pkg/snapshot"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/exitcode"
 )
@@ -20,6 +21,7 @@ func exitTable() exitcode.Table {
 		{Is: newfile.ErrTarget, Code: exitcode.BadUsage},
 		{Is: membership.ErrInvalid, Code: exitcode.BadUsage},
 		{Is: restore.ErrConfig, Code: exitcode.BadUsage},
+		{Is: salvage.ErrConfig, Code: exitcode.BadUsage},
 		{Is: keyspace.ErrCompacted, Code: exitcode.BadUsage},
 		{Is: keyspace.ErrFuture, Code: exitcode.BadUsage},
 
@@ -44,6 +46,9 @@ func exitTable() exitcode.Table {
 		{Is: revision.ErrNotCleared, Code: exitcode.Refused},
 		{Is: datadir.ErrInUse, Code: exitcode.Refused},
 		{Is: snapshot.ErrInUse, Code: exitcode.Refused},
+		{Is: salvage.ErrConflict, Code: exitcode.Refused},
+		{Is: salvage.ErrNoMajority, Code: exitcode.Refused},
+		{Is: salvage.ErrVersion, Code: exitcode.Refused},
 		{Is: errSplit, Code: exitcode.Refused},
 	}
 }

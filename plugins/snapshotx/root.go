@@ -103,6 +103,7 @@ files, for etcd 3.4 to 3.7. A global flag can also be set as ETCDCTL_<FLAG>.
 		NewCmdStatus(streams, opts),
 		NewCmdVerify(streams, opts),
 		NewCmdHashKV(streams, opts),
+		NewCmdSalvage(streams, opts),
 		NewCmdRestore(streams, opts, conn),
 		NewCmdVersion(streams, opts),
 	)

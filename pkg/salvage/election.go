@@ -1,0 +1,107 @@
+package salvage
+
+import (
+	"context"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// election is the outcome of comparing all directories.
+type election struct {
+	members        []*member // in the order in which they were given
+	winner         *member
+	configurations []configuration // that matter for the majority
+	majority       bool            // every acknowledged write is in the winner's log
+	proven         uint64          // entries up to here are known to be committed
+}
+
+// elect examines the sources and finds the winner. Close the election, also after
+// an error.
+func elect(ctx context.Context, sources []Source) (*election, error) {
+	e := &election{members: make([]*member, len(sources))}
+	g, ctx := errgroup.WithContext(ctx)
+	for i, src := range sources {
+		g.Go(func() (err error) {
+			e.members[i], err = examine(ctx, src)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return e, err
+	}
+	if err := compareAll(e.members); err != nil {
+		return e, err
+	}
+	return e, e.decide()
+}
+
+func (e *election) close() {
+	for _, m := range e.members {
+		if m != nil {
+			m.close()
+		}
+	}
+}
+
+// decide lets those with a vote elect one of their own. If they are no majority,
+// a damaged log that reaches further wins: nothing is proven then anyway.
+func (e *election) decide() error {
+	voting := slices.DeleteFunc(slices.Clone(e.members), func(m *member) bool { return m.noVote != "" })
+	if len(voting) > 0 {
+		if err := e.crown(furthest(voting)); err != nil || e.majority {
+			return err
+		}
+	}
+	if all := furthest(e.members); all != e.winner {
+		return e.crown(all)
+	}
+	return nil
+}
+
+// furthest returns the member with the longest log, of equals the one with the
+// least to replay.
+func furthest(members []*member) *member {
+	return slices.MaxFunc(members, func(a, b *member) int {
+		switch {
+		case a.ahead(b):
+			return 1
+		case b.ahead(a), a.dbErr != nil && b.dbErr == nil, a.applied() < b.applied():
+			return -1
+		case a.applied() > b.applied():
+			return 1
+		}
+		return 0
+	})
+}
+
+// crown makes m the winner and counts who stands behind it.
+func (e *election) crown(m *member) (err error) {
+	e.winner = m
+	if err := follow(m, e.members); err != nil {
+		return err
+	}
+	e.proven = m.commit()
+	for _, other := range e.members {
+		if other.noVote == "" {
+			e.proven = max(e.proven, other.commit())
+		}
+	}
+	_, last := m.last()
+	e.proven = min(e.proven, last)
+	if e.configurations, err = m.configurations(min(m.commit(), last), last); err != nil {
+		return err
+	}
+	e.majority = m.noVote == "" && !slices.ContainsFunc(e.configurations, func(c configuration) bool { return e.votes(c) < c.quorum() })
+	return nil
+}
+
+// votes counts the voters of a configuration that were given and have a vote.
+func (e *election) votes(c configuration) (n int) {
+	for _, m := range e.members {
+		if m.noVote == "" && slices.Contains(c.voters, m.log.MemberID) {
+			n++
+		}
+	}
+	return n
+}

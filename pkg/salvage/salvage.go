@@ -1,0 +1,150 @@
+package salvage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/etcd-restore/etcd-restore/pkg/internal/hint"
+	"github.com/etcd-restore/etcd-restore/pkg/newfile"
+	"github.com/etcd-restore/etcd-restore/pkg/snapshot"
+)
+
+// Examine holds the election and reports it. Nothing is written.
+func Examine(ctx context.Context, cfg Config) (*Report, error) {
+	e, err := prepare(ctx, cfg)
+	defer e.close()
+	if err != nil {
+		return nil, err
+	}
+	r := e.report(cfg.Tail)
+	r.Needs = missing(cfg, r)
+	return r, e.winner.usable()
+}
+
+// Run writes a snapshot to cfg.Output, which appears once it is whole, verified
+// and on disk. With an error after the election comes its report, too.
+func Run(ctx context.Context, cfg Config) (*Report, error) {
+	if cfg.Progress == nil {
+		cfg.Progress = quiet{}
+	}
+	if err := newfile.Check(cfg.Output, false); err != nil {
+		return nil, err
+	}
+	e, err := prepare(ctx, cfg)
+	defer e.close()
+	if err != nil {
+		return nil, err
+	}
+	r := e.report(cfg.Tail)
+	r.Needs = missing(cfg, r)
+	if err := e.winner.usable(); err != nil {
+		return r, err
+	}
+	if err := e.refuse(r); err != nil {
+		return r, err
+	}
+	return r, e.write(ctx, cfg, r)
+}
+
+func prepare(ctx context.Context, cfg Config) (*election, error) {
+	switch {
+	case len(cfg.Sources) == 0:
+		return &election{}, fmt.Errorf("%w: no data directory was given", ErrConfig)
+	case cfg.Tail != TailDefault && cfg.Tail != TailInclude && cfg.Tail != TailCommitted:
+		return &election{}, fmt.Errorf("%w: the tail can be included or committed, not %q", ErrConfig, cfg.Tail)
+	}
+	return elect(ctx, cfg.Sources)
+}
+
+// missing lists the decisions that have to be made by a person.
+func missing(cfg Config, r *Report) []Need {
+	needs := []Need{}
+	if r.Lost != nil && !cfg.AllowPartial {
+		needs = append(needs, NeedPartial)
+	}
+	if !r.Majority && cfg.Tail == TailDefault {
+		needs = append(needs, NeedTail)
+	}
+	return needs
+}
+
+// refuse turns the first decision that is missing into an error.
+func (e *election) refuse(r *Report) error {
+	if len(r.Needs) == 0 {
+		return nil
+	}
+	if r.Needs[0] == NeedPartial {
+		return e.partial(r)
+	}
+	return e.noMajority(r)
+}
+
+func (e *election) partial(r *Report) error {
+	err := errDamage(e.winner)
+	beyond := ""
+	if r.Lost.Beyond > 0 {
+		beyond = fmt.Sprintf(", but the log went on to entry %d at least", r.Lost.Beyond)
+	}
+	return hint.New(fmt.Errorf("%s: entries up to %d can be read%s: %w", e.winner.Dir, r.Lost.After, beyond, err),
+		"give the directories of other members as well, or leave this one out; to take what stands before the damage: --allow-partial")
+}
+
+// noMajority says what is proven, what is not, and what can be chosen.
+func (e *election) noMajority(r *Report) error {
+	for _, c := range r.Configurations {
+		if c.Given >= c.Quorum {
+			continue
+		}
+		replayed := int64(r.CommittedIndex) - int64(e.winner.applied())
+		return hint.New(fmt.Errorf("%w: %d of %d voters were given and can vote, %d are needed to prove that every acknowledged write is there; "+
+			"of the entries behind the database, %d are proven to be committed and %d are not",
+			ErrNoMajority, c.Given, len(c.Voters), c.Quorum, replayed, r.Unproven),
+			"give more directories, or decide: --tail=include keeps all %d (nothing that this log has is lost), --tail=committed only the proven ones", r.Unproven+uint64(replayed))
+	}
+	return fmt.Errorf("%w: the winner's log is damaged", ErrNoMajority)
+}
+
+// write replays on a copy of the winner's database and publishes that.
+func (e *election) write(ctx context.Context, cfg Config, r *Report) error {
+	out, err := newfile.Create(cfg.Output)
+	if err != nil {
+		return err
+	}
+	defer out.Discard()
+	if err := e.winner.copyDB(ctx, out, cfg.Progress); err != nil {
+		return out.Explain(err)
+	}
+	err = e.winner.replay(ctx, out.Part(), r.AppliedIndex, cfg.KeepAlarms, cfg.Progress)
+	if err != nil {
+		return explainReplay(out.Explain(err))
+	}
+	if err := seal(ctx, out, r, cfg.Progress); err != nil {
+		return out.Explain(err)
+	}
+	if err := ctx.Err(); err != nil { // the last moment to leave nothing behind
+		return err
+	}
+	if err := out.Publish(false); err != nil {
+		return err
+	}
+	r.Path = cfg.Output
+	return nil
+}
+
+func explainReplay(err error) error {
+	switch {
+	case errors.Is(err, newfile.ErrNoSpace) || !errors.Is(err, ErrReplay):
+		return err
+	default:
+		return hint.New(err, "the directories are as they were; start etcd on a copy of one to see what it says of it")
+	}
+}
+
+// errDamage is why a log gives less than it should.
+func errDamage(m *member) error {
+	if d := m.log.Damage; d != nil && d.CutShort {
+		return d.Err
+	}
+	return fmt.Errorf("%w: %s", snapshot.ErrCorrupt, m.noVote)
+}
