@@ -147,6 +147,7 @@ func verify(ctx context.Context, f *snapshot.File, r *Report, p Progress) error 
 	if facts.ConsistentIndex != r.AppliedIndex {
 		return fmt.Errorf("%w: the result ends at entry %d, not %d", ErrReplay, facts.ConsistentIndex, r.AppliedIndex)
 	}
-	r.SHA256, r.Revision, r.Compacted, r.Members = checked.SHA256, view.Revision(), view.Compacted(), members(facts.Members)
+	r.SHA256, r.Revision, r.Compacted = checked.SHA256, view.Revision(), view.Compacted()
+	r.setMembers(facts.Members)
 	return nil
 }

@@ -197,11 +197,22 @@ func (e *election) notes() []string {
 	return notes
 }
 
-// members lists those that a database has.
-func members(list []schema.Member) (members []Member) {
+// setMembers lists the members that the finished database has. It knows names that
+// the one in a directory may not have known yet.
+func (r *Report) setMembers(list []schema.Member) {
+	names := map[string]string{}
 	for _, m := range list {
-		members = append(members, Member{strconv.FormatUint(m.ID, 16), m.Name, m.PeerURLs, m.IsLearner})
+		id := strconv.FormatUint(m.ID, 16)
+		r.Members = append(r.Members, Member{id, m.Name, m.PeerURLs, m.IsLearner})
+		names[id] = cmp.Or(m.Name, id)
 	}
-	slices.SortFunc(members, func(a, b Member) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
-	return members
+	for i, d := range r.Directories {
+		r.Directories[i].Name = cmp.Or(names[d.MemberID], d.Name)
+	}
+	for _, c := range r.Configurations {
+		for i, voter := range c.Voters {
+			c.Voters[i] = cmp.Or(names[voter], voter)
+		}
+	}
+	slices.SortFunc(r.Members, func(a, b Member) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
 }
