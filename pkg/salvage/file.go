@@ -3,19 +3,22 @@ package salvage
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/etcd-restore/etcd-restore/pkg/internal/boltfile"
 	"github.com/etcd-restore/etcd-restore/pkg/newfile"
 	"github.com/etcd-restore/etcd-restore/pkg/snapshot"
 )
 
-// copyDB copies the db, or shares its blocks, and checks every page and entry of
-// the copy: no hash vouches for a database, and etcd's own packages take for
-// granted that it is sound.
+// copyDB copies the db, or shares its blocks. Meanwhile every page and entry of it
+// is checked: no hash vouches for a database, and etcd's own packages take for
+// granted that it is sound. It does not change, for its lock is held.
 func (m *member) copyDB(ctx context.Context, out *newfile.File, p Progress) error {
 	src, err := os.Open(m.db)
 	if err != nil {
@@ -31,21 +34,29 @@ func (m *member) copyDB(ctx context.Context, out *newfile.File, p Progress) erro
 	}
 	p.Start("copying", size)
 	defer p.Finish()
-	if out.Clone(src) != nil {
-		if err := copyBytes(ctx, out, io.NewSectionReader(src, 0, size), p); err != nil {
-			return err
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return m.checkDB(ctx) })
+	g.Go(func() error {
+		if out.Clone(src) != nil {
+			if err := copyBytes(ctx, out, io.NewSectionReader(src, 0, size), p); err != nil {
+				return err
+			}
 		}
-	}
-	if err := out.Truncate(size); err != nil {
-		return err
-	}
-	copied, err := snapshot.OpenAs(m.db, out.Part())
+		return out.Truncate(size)
+	})
+	return g.Wait()
+}
+
+func (m *member) checkDB(ctx context.Context) error {
+	f, err := snapshot.Open(m.db)
 	if err != nil {
 		return err
 	}
-	defer copied.Close()
-	if err := copied.CheckStructure(ctx, p); err != nil {
+	defer f.Close()
+	if err := f.CheckStructure(ctx, nil); errors.Is(err, snapshot.ErrCorrupt) {
 		return damagedDB(m.Dir, err)
+	} else if err != nil {
+		return err
 	}
 	return nil
 }
@@ -111,7 +122,9 @@ func seal(ctx context.Context, out *newfile.File, r *Report, p Progress) error {
 		return err
 	}
 	defer f.Close()
-	if err := verify(ctx, f, r, p); err != nil {
+	synced := make(chan error, 1)
+	go func() { synced <- out.Sync() }() // most of it, while it is read once more
+	if err := errors.Join(verify(ctx, f, r, p), <-synced); err != nil {
 		return err
 	}
 	sum, err := hex.DecodeString(r.SHA256)

@@ -21,6 +21,8 @@ const (
 	bootUtl       = "etcd ready after etcdutl restore"
 	bootOurs      = "etcd ready after restore"
 	bootCompact   = "etcd ready after restore --compact"
+	forced        = "etcd --force-new-cluster ready"
+	salvaged      = "salvage"
 	reflinkOne    = "restore, 1 member, shared blocks"
 	reflinkThree  = "restore, 3 members, shared blocks"
 	bump          = "1000000000"
@@ -28,6 +30,8 @@ const (
 	groupRead     = "status and verify"
 	groupSave     = "save"
 	groupBoot     = "boot"
+	groupSalvage  = "salvage"
+	groupLarge    = "salvage-large"
 	groupReflinks = "reflink"
 )
 
@@ -90,6 +94,30 @@ func groups() []group {
 			claims: []claim{
 				{"ready after restore against after etcdutl", bootOurs, bootUtl, 1, 1, seconds},
 				{"ready after restore --compact against after etcdutl", bootCompact, bootUtl, 1, 1, seconds},
+			},
+		},
+		{
+			name:  groupSalvage,
+			setUp: (*bench).crashSmall,
+			contestants: []contestant{
+				{name: forced, prepare: copyCrashed("crashed"), run: forceNewCluster("")},
+				{name: salvaged, prepare: copyCrashed("crashed"), run: func(b *bench) sample { return b.salvage("") }},
+			},
+			claims: []claim{
+				{"200,000 entries against etcd --force-new-cluster", salvaged, forced, 1, 1, seconds},
+				{"resident memory against etcd", salvaged, forced, 1, 1, resident},
+			},
+		},
+		{
+			name:  groupLarge,
+			setUp: (*bench).crashLarge,
+			contestants: []contestant{
+				{name: forced, prepare: copyCrashed("crashed large"), run: forceNewCluster("m1.etcd")},
+				{name: salvaged, prepare: copyCrashed("crashed large"), run: func(b *bench) sample { return b.salvage("m1.etcd") }},
+			},
+			claims: []claim{
+				{"200,000 entries and a database of 2 GiB, to copy and verify", salvaged, forced, 1, 1.5, seconds},
+				{"resident memory against etcd", salvaged, forced, 1, 1, resident},
 			},
 		},
 		{
