@@ -1,6 +1,7 @@
 package salvage
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -13,7 +14,8 @@ import (
 // as on a full disk, they end the process through the logger, from whatever
 // goroutine they are in, with locks held. Here that goroutine ends, and its last
 // words are the error. What it leaves open is on a file that nobody needs then.
-func supervised(work func(*zap.Logger) error) error {
+// Nor is work waited for when ctx ends: reading all keys takes etcd a while.
+func supervised(ctx context.Context, work func(*zap.Logger) error) error {
 	last := make(lastWords, 1)
 	done := make(chan error, 1)
 	lg := zap.New(zapcore.NewNopCore(), zap.WithPanicHook(last), zap.WithFatalHook(last))
@@ -30,6 +32,8 @@ func supervised(work func(*zap.Logger) error) error {
 		return err
 	case err := <-last:
 		return err
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

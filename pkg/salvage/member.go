@@ -43,7 +43,9 @@ func examine(ctx context.Context, src Source) (_ *member, err error) {
 	if err := m.readDB(m.dir.DB); err != nil {
 		return nil, err
 	}
-	if m.log, err = datadir.Survey(ctx, m.dir.WALDir, m.applied()); err != nil {
+	if m.log, err = datadir.Survey(ctx, m.dir.WALDir, m.applied()); errors.Is(err, datadir.ErrCorrupt) {
+		return nil, hint.New(err, "leave %s out: nothing can be read there", hint.Path(src.Dir))
+	} else if err != nil {
 		return nil, err
 	}
 	if err := m.useReceived(ctx); err != nil {

@@ -22,21 +22,19 @@ const (
 // replay applies what the log of a member holds beyond the database at path, up
 // to an entry.
 func (m *member) replay(ctx context.Context, path string, to uint64, keepAlarms bool, p Progress) error {
-	return supervised(func(lg *zap.Logger) error {
+	return supervised(ctx, func(lg *zap.Logger) error {
 		s, err := openStore(lg, path, m.logBytes())
 		if err != nil {
 			return err
 		}
-		if err := m.applyLog(ctx, s, to, p); err != nil {
-			return err // the file is going to be removed
+		err = m.applyLog(ctx, s, to, p)
+		if err == nil {
+			err = s.awaitCompaction(ctx)
 		}
-		if err := s.awaitCompaction(ctx); err != nil {
-			return err
-		}
-		if !keepAlarms {
+		if err == nil && !keepAlarms {
 			s.dropAlarms()
 		}
-		return s.close()
+		return errors.Join(err, s.close())
 	})
 }
 

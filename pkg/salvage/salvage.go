@@ -1,9 +1,12 @@
 package salvage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
 
 	"github.com/etcd-restore/etcd-restore/pkg/internal/hint"
 	"github.com/etcd-restore/etcd-restore/pkg/newfile"
@@ -28,7 +31,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	if cfg.Progress == nil {
 		cfg.Progress = quiet{}
 	}
-	if err := newfile.Check(cfg.Output, false); err != nil {
+	if err := checkOutput(cfg); err != nil {
 		return nil, err
 	}
 	e, err := prepare(ctx, cfg)
@@ -45,6 +48,24 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 		return r, err
 	}
 	return r, e.write(ctx, cfg, r)
+}
+
+// checkOutput refuses an output that is there, or that would change a directory
+// which is only to be read.
+func checkOutput(cfg Config) error {
+	output, err := filepath.Abs(cfg.Output)
+	if err != nil {
+		return err
+	}
+	for _, src := range cfg.Sources {
+		for _, dir := range []string{src.Dir, cmp.Or(src.WALDir, src.Dir)} {
+			if abs, err := filepath.Abs(dir); err == nil && strings.HasPrefix(output, abs+string(filepath.Separator)) {
+				return hint.New(fmt.Errorf("%w: the snapshot %s would lie in the directory %s, which must not change", ErrConfig, cfg.Output, dir),
+					"choose another place for it")
+			}
+		}
+	}
+	return newfile.Check(cfg.Output, false)
 }
 
 func prepare(ctx context.Context, cfg Config) (*election, error) {
@@ -98,11 +119,19 @@ func (e *election) noMajority(r *Report) error {
 		}
 		replayed := int64(r.CommittedIndex) - int64(e.winner.applied())
 		return hint.New(fmt.Errorf("%w: %d of %d voters were given and can vote, %d are needed to prove that every acknowledged write is there; "+
-			"of the entries behind the database, %d are proven to be committed and %d are not",
-			ErrNoMajority, c.Given, len(c.Voters), c.Quorum, replayed, r.Unproven),
+			"of the entries behind the database, %d are proven to be committed and %d are not%s",
+			ErrNoMajority, c.Given, len(c.Voters), c.Quorum, replayed, r.Unproven, unproven(r)),
 			"give more directories, or decide: --tail=include keeps all %d (nothing that this log has is lost), --tail=committed only the proven ones", r.Unproven+uint64(replayed))
 	}
 	return fmt.Errorf("%w: the winner's log is damaged", ErrNoMajority)
+}
+
+// unproven names the entries that nothing proves to be committed.
+func unproven(r *Report) string {
+	if r.Unproven == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%d to %d)", r.CommittedIndex+1, r.LastIndex)
 }
 
 // write replays on a copy of the winner's database and publishes that.
