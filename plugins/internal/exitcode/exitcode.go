@@ -44,7 +44,7 @@ func (c Code) Meaning() string {
 	case NeedsPerson:
 		return "failed, needs a person: the message names the next command"
 	case Integrity:
-		return "integrity: snapshot corrupt or hash mismatch"
+		return "integrity: snapshot, log or database corrupt, or hash mismatch"
 	case Refused:
 		return "refused for safety: revision, quorum, existing target, space"
 	case Interrupted:
