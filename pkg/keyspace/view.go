@@ -92,6 +92,12 @@ func (v *View) LastKey() int64 { return v.lastKey }
 // store is at revision 1.
 func (v *View) Revision() int64 { return max(1, v.lastKey, v.scheduled, v.finished) }
 
+// Scheduled is the revision of the last compaction that was asked for, 0 for none.
+func (v *View) Scheduled() int64 { return v.scheduled }
+
+// Finished is the revision of the last compaction that is done, 0 for none.
+func (v *View) Finished() int64 { return v.finished }
+
 // Compacted is the revision up to which history is gone or about to go, 0 for none.
 func (v *View) Compacted() int64 { return max(v.scheduled, v.finished) }
 

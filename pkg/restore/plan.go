@@ -1,13 +1,11 @@
 package restore
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/etcd-restore/etcd-restore/pkg/datadir"
+	"github.com/etcd-restore/etcd-restore/pkg/evidence"
 	"github.com/etcd-restore/etcd-restore/pkg/internal/hint"
 	"github.com/etcd-restore/etcd-restore/pkg/membership"
 	"github.com/etcd-restore/etcd-restore/pkg/revision"
@@ -75,19 +73,11 @@ func (d decision) restored() int64 { return d.proof.Snapshot + int64(d.proof.Bum
 
 // decide settles revision and compaction for the snapshot f (invariant I5).
 func (c *Config) decide(f *snapshot.File, now time.Time) (decision, error) {
-	view, err := f.Keyspace()
+	base, err := evidence.Of(f) // also vouches for the buckets that the edit empties
 	if err != nil {
 		return decision{}, err
 	}
-	facts, err := f.Facts() // also vouches for the buckets that the edit empties
-	if err != nil {
-		return decision{}, err
-	}
-	if view.LastKey() == 0 && facts.ConsistentIndex == 0 { // etcd writes the index before it serves
-		return decision{}, hint.New(fmt.Errorf("%w: %s holds neither keys nor a raft index: it is no database of etcd", snapshot.ErrNotSnapshot, c.Path),
-			"a snapshot is what `etcdctl snapshot save` writes, or a copy of member/snap/db")
-	}
-	d := decision{mark: c.MarkCompacted, compacted: view.Compacted(), notes: append(c.strangers(facts), c.leftInLog()...)}
+	d := decision{mark: c.MarkCompacted, compacted: base.Compacted(), notes: evidence.Notes(base, c.Seen)}
 	if d.kubernetes, err = f.Kubernetes(); err != nil {
 		return decision{}, err
 	}
@@ -98,15 +88,12 @@ func (c *Config) decide(f *snapshot.File, now time.Time) (decision, error) {
 			"so that every informer lists again (--bump-revision=0 --mark-compacted=false switches it off)")
 	}
 	if mode == BumpAuto {
-		if d.proof, err = revision.Auto(view.Revision(), c.Seen, c.missingVoters(facts), now); err != nil {
-			next := "set the clock, or give evidence of every voter with --seen-data-dir or --seen-endpoint"
-			if errors.Is(err, revision.ErrOverflow) {
-				next = "no cluster writes that much: look for damage with `etcdctl-snapshot-x verify`, or check the --seen flags"
-			}
-			return decision{}, hint.New(err, "%s", next)
-		}
-	} else if d.proof, err = revision.Fixed(view.Revision(), c.Bump.By, c.Seen); err != nil {
-		return decision{}, hint.New(err, "let it be chosen: --bump-revision=auto")
+		d.proof, err = evidence.Auto(base, c.Seen, now)
+	} else {
+		d.proof, err = evidence.Fixed(base, c.Bump.By, c.Seen)
+	}
+	if err != nil {
+		return decision{}, err
 	}
 	if d.proof.Bump > 0 && !d.mark {
 		return decision{}, hint.New(fmt.Errorf("%w: the revision is to be raised without marking it compacted, so that a watch would wait in the gap for ever", ErrConfig),
@@ -116,16 +103,6 @@ func (c *Config) decide(f *snapshot.File, now time.Time) (decision, error) {
 		d.compacted = d.restored()
 	}
 	return d, nil
-}
-
-// leftInLog notes that the db of a member is not all it has.
-func (c *Config) leftInLog() []string {
-	db := datadir.DBPath("")
-	if c.Stream != nil || !strings.HasSuffix(absolute(c.Path), "/"+db) {
-		return nil
-	}
-	return []string{fmt.Sprintf("this is the db of a member: what its log holds beyond is not in it (--seen-data-dir %s counts it for the revision)",
-		strings.TrimSuffix(absolute(c.Path), "/"+db))}
 }
 
 // describe fills a plan from the configuration alone.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/etcd-restore/etcd-restore/pkg/restore"
+	"github.com/etcd-restore/etcd-restore/pkg/revision"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/output"
 )
 
@@ -62,10 +63,7 @@ func planText(p *restore.Plan, dryRun bool) string {
 	for _, m := range p.Members {
 		t.add("member", fmt.Sprintf("%s %s  %s", m.ID, role(m), strings.Join(m.PeerURLs, ",")), place(m))
 	}
-	var proof []string
-	for _, fact := range p.Revision.Facts() {
-		proof = append(proof, fact.Name+": "+fact.Value)
-	}
+	proof := factLines(p.Revision.Proof)
 	if p.Revision.Compacted > 0 {
 		proof = append(proof, fmt.Sprintf("compacted up to: %d", p.Revision.Compacted))
 	}
@@ -80,6 +78,15 @@ func planText(p *restore.Plan, dryRun bool) string {
 	}
 	t.add("next", output.Wrap(next, 68)...)
 	return strings.TrimSuffix(t.text.String(), "\n")
+}
+
+// factLines are the facts of a proof, one to a line.
+func factLines(p revision.Proof) []string {
+	var lines []string
+	for _, fact := range p.Facts() {
+		lines = append(lines, fact.Name+": "+fact.Value)
+	}
+	return lines
 }
 
 // factSheet lists facts under their names.

@@ -30,6 +30,7 @@ func Table() []Row {
 		keyspace   = "pkg/keyspace"
 		snapshot   = "pkg/snapshot"
 		datadir    = "pkg/datadir"
+		evidence   = "pkg/evidence"
 		restore    = "pkg/restore"
 		salvage    = "pkg/salvage"
 		etcdclient = "pkg/etcdclient"
@@ -53,7 +54,8 @@ func Table() []Row {
 		{keyspace, []string{hint, boltfile, keyset, schema}, ground()},
 		{snapshot, []string{hint, durable, boltfile, keyset, schema, membership, keyspace}, ground()},
 		{datadir, []string{hint, durable, boltfile, schema, membership, snapshot}, ground()},
-		{restore, []string{hint, durable, boltfile, schema, membership, revision, keyspace, snapshot, datadir}, ground()},
+		{evidence, []string{hint, schema, revision, snapshot, datadir}, ground()},
+		{restore, []string{hint, durable, boltfile, schema, membership, revision, keyspace, snapshot, datadir, evidence}, ground()},
 		{salvage, []string{hint, newfile, boltfile, schema, snapshot, datadir}, ground()},
 
 		// First floor: one live thing each.
@@ -65,7 +67,7 @@ func Table() []Row {
 		{output, nil, tree()},
 		{progress, []string{iostreams, output}, tree()},
 		{snapshotx, []string{
-			hint, durable, schema, membership, newfile, revision, keyspace, snapshot, datadir, restore, salvage, etcdclient,
+			hint, durable, schema, membership, newfile, revision, keyspace, snapshot, datadir, evidence, restore, salvage, etcdclient,
 			iostreams, exitcode, output, progress,
 		}, tree()},
 		{"cmd/etcdctl-snapshot-x", []string{snapshotx}, tree()},
