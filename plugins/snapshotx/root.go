@@ -104,6 +104,7 @@ files, for etcd 3.4 to 3.7. A global flag can also be set as ETCDCTL_<FLAG>.
 		NewCmdVerify(streams, opts),
 		NewCmdHashKV(streams, opts),
 		NewCmdSalvage(streams, opts),
+		NewCmdRevision(streams, opts, conn),
 		NewCmdRestore(streams, opts, conn),
 		NewCmdVersion(streams, opts),
 	)
