@@ -50,7 +50,7 @@ been printed; then nothing is decided.
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Sources = args
 			if err := o.Complete(cmd.Flags()); err != nil {
-				return err
+				return usageError(cmd, err)
 			}
 			if err := o.Validate(); err != nil {
 				return usageError(cmd, err)
@@ -86,6 +86,9 @@ func (o *RevisionOptions) AddFlags(fs *pflag.FlagSet) {
 
 // Complete takes the members of --endpoints, if given, where no source is.
 func (o *RevisionOptions) Complete(fs *pflag.FlagSet) error {
+	if fs.Changed("for") && o.For == "" { // as from a variable of a script that is not set
+		return errors.New("--for names no file")
+	}
 	if !fs.Changed("endpoints") && !fs.Changed("discovery-srv") {
 		return nil
 	}

@@ -31,6 +31,11 @@ func (r revisionReport) print(w io.Writer, format output.Format) error {
 				return err
 			}
 		}
+		for _, u := range r.failed {
+			if err := (output.Result{Fields: []output.Field{{Name: "Source", Value: u.source}, {Name: "Error", Value: u.err}}}).Print(w, format); err != nil {
+				return err
+			}
+		}
 	}
 	return r.result().Print(w, format)
 }

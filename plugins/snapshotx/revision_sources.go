@@ -51,6 +51,7 @@ func (o *RevisionOptions) gather(ctx context.Context) (*survey, error) {
 			found.base = &b
 		}
 	}
+	found.sources = append(found.sources, numbers...)
 	args := distinct(o.Sources)
 	live := o.askLive(ctx, slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return !isEndpoint(arg) }))
 	for _, arg := range args {
@@ -64,7 +65,6 @@ func (o *RevisionOptions) gather(ctx context.Context) (*survey, error) {
 		s, err := read()
 		found.add(arg, s, err)
 	}
-	found.sources = append(found.sources, numbers...)
 	if err := ctx.Err(); errors.Is(err, context.Canceled) {
 		return nil, err
 	}

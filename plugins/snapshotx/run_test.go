@@ -106,8 +106,13 @@ func TestHelp(t *testing.T) {
 		has    []string
 		hasNot []string
 	}{
-		"root":    {nil, []string{"save", "version", "EXIT STATUS", "130  interrupted", "--write-out"}, []string{"--cacert"}},
-		"save":    {[]string{"save", "--help"}, []string{"--cacert", "--endpoints", "--force", "EXIT STATUS", "Examples:"}, nil},
+		"root": {nil, []string{"save", "version", "EXIT STATUS", "130  interrupted", "--write-out"}, []string{"--cacert"}},
+		"save": {[]string{"save", "--help"}, []string{"--cacert", "--endpoints", "--force", "EXIT STATUS", "Examples:"}, nil},
+		"revision": {
+			[]string{"revision", "--help"},
+			[]string{"--cacert", "--for SNAPSHOT", "--seen-revision N", "EXIT STATUS", "Examples:"},
+			nil,
+		},
 		"version": {[]string{"version", "--help"}, []string{"--write-out"}, []string{"--cacert"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -31,8 +31,12 @@ func splitDataDir(value string) (dir, walDir string) {
 func readDataDir(ctx context.Context, value string) (evidence.Source, error) {
 	dir, walDir := splitDataDir(value)
 	s, err := evidence.FromDataDir(ctx, dir, walDir)
-	if errors.Is(err, datadir.ErrNotDataDir) && !errors.As(err, new(interface{ Hint() string })) {
+	switch {
+	case err == nil || errors.As(err, new(interface{ Hint() string })):
+	case errors.Is(err, datadir.ErrNotDataDir):
 		err = output.WithHint(err, "give the old member's --data-dir, or leave it out if that is lost")
+	case errors.Is(err, datadir.ErrCorrupt), errors.Is(err, datadir.ErrIncomplete):
+		err = output.WithHint(err, "copy it again from where it came, or leave it out: then its member counts as one of which there is no evidence")
 	}
 	return s, err
 }
