@@ -32,7 +32,8 @@ func (r revisionReport) print(w io.Writer, format output.Format) error {
 			}
 		}
 		for _, u := range r.failed {
-			if err := (output.Result{Fields: []output.Field{{Name: "Source", Value: u.source}, {Name: "Error", Value: u.err}}}).Print(w, format); err != nil {
+			fields := []output.Field{{Name: "Source", Value: u.source}, {Name: "Error", Value: u.err.Error()}}
+			if err := (output.Result{Fields: fields}).Print(w, format); err != nil {
 				return err
 			}
 		}

@@ -71,15 +71,30 @@ func (o *RevisionOptions) gather(ctx context.Context) (*survey, error) {
 	return found, nil
 }
 
-// distinct drops what is given again, and the white space that --endpoints allows.
+// distinct drops what is given again.
 func distinct(args []string) []string {
 	var list []string
 	for _, arg := range args {
-		if arg = strings.TrimSpace(arg); !slices.Contains(list, arg) {
-			list = append(list, arg)
+		for _, one := range apart(arg) {
+			if !slices.Contains(list, one) {
+				list = append(list, one)
+			}
 		}
 	}
 	return list
+}
+
+// apart takes an argument apart that is a list of members as --endpoints has it.
+func apart(arg string) []string {
+	var members []string
+	for part := range strings.SplitSeq(arg, ",") {
+		part = strings.TrimSpace(part)
+		if !isEndpoint(part) {
+			return []string{arg}
+		}
+		members = append(members, part)
+	}
+	return members
 }
 
 // add notes what became of a source, and reports whether it could be read.

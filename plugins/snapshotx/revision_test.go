@@ -415,7 +415,7 @@ func revisionOfRealMembers(t *testing.T, v etcdtest.Version) {
 	list := c.MemberList(t)
 
 	bare := strings.TrimPrefix(c.Endpoints()[1], "http://")
-	live := surveyed(t, 0, c.Endpoints()[0], bare, c.Endpoints()[2], bare, "--for", file)
+	live := surveyed(t, 0, c.Endpoints()[0], bare+","+c.Endpoints()[2], " "+bare, "--for", file)
 	if len(live.Sources) != 4 || live.HighestRevision != 2 || len(live.Restore.Missing) > 0 || live.Restore.Floor || live.Restore.FirstRevision != 2+margin {
 		t.Errorf("every member was asked: %+v", live)
 	}
@@ -460,7 +460,7 @@ func revisionOfRealMembers(t *testing.T, v etcdtest.Version) {
 // A file of that name, and a directory with a comma in it, are what they are.
 func TestRevisionTellsPathsFromURLs(t *testing.T) {
 	file := kubernetesSnapshot(t)
-	odd := filepath.Join(t.TempDir(), "a,b")
+	odd := filepath.Join(t.TempDir(), " a,b ")
 	if err := os.Rename(memberAt(t, file, 1000), odd); err != nil {
 		t.Fatal(err)
 	}
