@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -149,7 +148,7 @@ func (o *SalvageOptions) print(report *salvage.Report) error {
 // sources are the directories, each with its log.
 func (o *SalvageOptions) sources() (sources []salvage.Source) {
 	for i, value := range o.Dirs {
-		dir, walDir, _ := strings.Cut(value, ",")
+		dir, walDir := splitDataDir(value)
 		if len(o.WALDirs) > 0 {
 			walDir = o.WALDirs[i]
 		}
