@@ -31,7 +31,7 @@ type Record struct {
 // It verifies every checksum, and that all segments belong together. What the
 // last write of a crashed member left unfinished at the end of the last
 // segment is no error: the log ends before it, and Torn tells so. The same
-// damage anywhere else is ErrCorrupt.
+// damage anywhere else, where later writes follow, is ErrCorrupt.
 type Reader struct {
 	dir  string
 	fsys fs.FS
@@ -206,13 +206,19 @@ func (r *Reader) read() (*walpb.Record, error) {
 	return raw, nil
 }
 
-// tornOr ends the log here if a write was unfinished, which it can be only in
-// the last segment; otherwise the log is corrupt.
+// tornOr ends the log here if a write was unfinished, which it can be only at the
+// end of the last segment; otherwise the log is corrupt.
 func (r *Reader) tornOr(unfinished bool, cause error) error {
 	pos := r.current.pos()
 	if unfinished && len(r.rest) == 0 {
-		r.torn = &pos
-		return io.EOF
+		later, err := r.current.goesOn()
+		if err != nil {
+			return fmt.Errorf("read %s: %w", pos, err)
+		}
+		if !later {
+			r.torn = &pos
+			return io.EOF
+		}
 	}
 	return fmt.Errorf("%w: %s: %w", ErrCorrupt, pos, cause)
 }
@@ -224,16 +230,18 @@ func (r *Reader) checkEnd() error {
 	if len(r.rest) > 0 {
 		return io.EOF
 	}
-	pos := r.current.pos()
 	zero, err := r.current.zeroToEnd()
 	if err != nil {
 		return err
 	}
-	if !zero {
-		r.torn = &pos
+	if zero {
+		return io.EOF
 	}
-	return io.EOF
+	return r.tornOr(true, errHole)
 }
+
+// errHole is the cause where zeros stand for records.
+var errHole = errors.New("there are zeros, and more of the log behind them")
 
 // errNotChained is returned for a segment before which something is missing.
 var errNotChained = errors.New("the segment does not continue the one before")
