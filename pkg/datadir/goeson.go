@@ -1,7 +1,6 @@
 package datadir
 
 import (
-	"bufio"
 	"encoding/binary"
 	"hash/crc32"
 	"io"
@@ -40,20 +39,20 @@ func (s *segment) goesOn() (bool, error) {
 // nonzero returns the offset, a multiple of 8, of the first bytes from at on that
 // are not zero, or -1.
 func nonzero(r *io.SectionReader, at int64) (int64, error) {
-	b := bufio.NewReaderSize(io.NewSectionReader(r, at, r.Size()-at), 1<<16)
-	for {
-		chunk, err := b.Peek(frameHeader)
-		switch {
-		case len(chunk) < frameHeader && err == io.EOF:
-			return -1, nil
-		case err != nil:
+	var block [4096]byte
+	for at+frameHeader <= r.Size() {
+		n, err := r.ReadAt(block[:], at)
+		if err != nil && err != io.EOF {
 			return -1, err
-		case !allZero(chunk):
-			return at, nil
 		}
-		_, _ = b.Discard(frameHeader) // it is in the buffer
-		at += frameHeader
+		for from := 0; from+frameHeader <= n; from += frameHeader {
+			if !allZero(block[from : from+frameHeader]) {
+				return at + int64(from), nil
+			}
+		}
+		at += int64(n / frameHeader * frameHeader)
 	}
+	return -1, nil
 }
 
 // chainedWrites follows records, each of which continues the checksum of the one
