@@ -51,6 +51,12 @@ func (s *summary) entry(pos Position, e *raftpb.Entry) error {
 	default:
 		s.cut(index)
 	}
+	if before := index - 1; row.has(before) {
+		// No leader adds to a log that a later one has added to.
+		if term, _ := row.at(before); term > e.GetTerm() {
+			return fmt.Errorf("%w: %s: entry %d of term %d follows one of term %d", ErrCorrupt, pos, index, e.GetTerm(), term)
+		}
+	}
 	row.add(e)
 	if e.GetType() != raftpb.EntryNormal {
 		s.info.ConfChanges = append(s.info.ConfChanges, e)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strconv"
 
 	"github.com/coreos/go-semver/semver"
@@ -30,32 +31,46 @@ type member struct {
 
 // examine looks at a data directory, whose lock it holds until close. A db that
 // is damaged is no error: the log beside it still has a vote.
-func examine(ctx context.Context, src Source) (_ *member, err error) {
-	m := &member{Source: src}
-	if m.dir, err = datadir.Open(src.Dir, datadir.Options{WALDir: src.WALDir}); err != nil {
-		return nil, err
+func examine(ctx context.Context, src Source) (*member, error) {
+	dir, err := datadir.Open(src.Dir, datadir.Options{WALDir: src.WALDir})
+	if err != nil {
+		return nil, unusable(err)
 	}
-	defer func() {
-		if err != nil {
-			m.close()
-		}
-	}()
-	if err := m.readDB(m.dir.DB); err != nil {
-		return nil, err
-	}
-	if m.log, err = datadir.Survey(ctx, m.dir.WALDir, m.applied()); errors.Is(err, datadir.ErrCorrupt) {
-		return nil, hint.New(err, "leave %s out: nothing can be read there", hint.Path(src.Dir))
-	} else if err != nil {
-		return nil, err
-	}
-	if err := m.useReceived(ctx); err != nil {
-		return nil, err
+	m := &member{Source: src, dir: dir}
+	if err := m.read(ctx); err != nil {
+		m.close()
+		return nil, unusable(err)
 	}
 	if first := m.log.FirstIndex; m.dbErr == nil && first > m.applied()+1 {
 		m.dbErr = fmt.Errorf("%w: the log begins at entry %d, but the db ends at %d", datadir.ErrIncomplete, first, m.applied())
 	}
 	m.noVote = m.whyNoVote()
 	return m, nil
+}
+
+func (m *member) read(ctx context.Context) (err error) {
+	if err := m.readDB(m.dir.DB); err != nil {
+		return err
+	}
+	if m.log, err = datadir.Survey(ctx, m.dir.WALDir, m.applied()); err != nil {
+		return err
+	}
+	return m.useReceived(ctx)
+}
+
+// unusable adds the next step to an error that has none.
+func unusable(err error) error {
+	switch {
+	case errors.As(err, new(interface{ Hint() string })):
+		return err
+	case errors.Is(err, fs.ErrPermission):
+		return hint.New(err, "run it as the owner of the directory, or as root")
+	case errors.Is(err, datadir.ErrNotDataDir):
+		return hint.New(err, "give the --data-dir of a member that has stopped, or leave it out if that is lost")
+	case errors.Is(err, datadir.ErrCorrupt):
+		return hint.New(err, "nothing can be read of that log: leave the directory out")
+	}
+	return err
 }
 
 func (m *member) close() { _ = m.dir.Close() } // it was only read
@@ -110,6 +125,8 @@ func (m *member) whyNoVote() string {
 		return fmt.Sprintf("its log is damaged: %s", m.log.Damage.At)
 	case m.log.LastIndex < m.applied():
 		return fmt.Sprintf("its log ends at entry %d, before its db at %d", m.log.LastIndex, m.applied())
+	case m.log.LastIndex < m.log.Commit:
+		return fmt.Sprintf("its log ends at entry %d, though it says that %d is committed", m.log.LastIndex, m.log.Commit)
 	}
 	return ""
 }

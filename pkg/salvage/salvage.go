@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/etcd-restore/etcd-restore/pkg/datadir"
 	"github.com/etcd-restore/etcd-restore/pkg/internal/hint"
 	"github.com/etcd-restore/etcd-restore/pkg/newfile"
-	"github.com/etcd-restore/etcd-restore/pkg/snapshot"
 )
 
 // Examine holds the election and reports it. Nothing is written.
@@ -123,7 +123,8 @@ func (e *election) noMajority(r *Report) error {
 			ErrNoMajority, c.Given, len(c.Voters), c.Quorum, replayed, r.Unproven, unproven(r)),
 			"give more directories, or decide: --tail=include keeps all %d (nothing that this log has is lost), --tail=committed only the proven ones", r.Unproven+uint64(replayed))
 	}
-	return fmt.Errorf("%w: the winner's log is damaged", ErrNoMajority)
+	return hint.New(fmt.Errorf("%w: the log that reaches furthest is damaged and has no vote", ErrNoMajority),
+		"give more directories, or decide: --tail=include keeps all that can be read of it, --tail=committed only what is proven")
 }
 
 // unproven names the entries that nothing proves to be committed.
@@ -175,5 +176,5 @@ func errDamage(m *member) error {
 	if d := m.log.Damage; d != nil && d.CutShort {
 		return d.Err
 	}
-	return fmt.Errorf("%w: %s", snapshot.ErrCorrupt, m.noVote)
+	return fmt.Errorf("%w: %s", datadir.ErrIncomplete, m.noVote)
 }
