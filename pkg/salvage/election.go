@@ -90,7 +90,7 @@ func (e *election) crown(m *member) (err error) {
 	_, last := m.last()
 	e.proven = min(e.proven, last)
 	if e.configurations, err = m.configurations(min(m.commit(), last), last); err != nil {
-		return err
+		return unusable(err)
 	}
 	e.majority = m.noVote == "" && !slices.ContainsFunc(e.configurations, func(c configuration) bool { return e.votes(c) < c.quorum() })
 	return nil

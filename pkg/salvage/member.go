@@ -68,7 +68,7 @@ func unusable(err error) error {
 	case errors.Is(err, datadir.ErrNotDataDir):
 		return hint.New(err, "give the --data-dir of a member that has stopped, or leave it out if that is lost")
 	case errors.Is(err, datadir.ErrCorrupt):
-		return hint.New(err, "nothing can be read of that log: leave the directory out")
+		return hint.New(err, "that log cannot be used: leave the directory out, or restore the last snapshot")
 	}
 	return err
 }
@@ -168,18 +168,23 @@ func (m *member) usable() error {
 	if m.dbErr != nil {
 		return damagedDB(m.Dir, m.dbErr)
 	}
-	newest := semver.New(version.Version)
 	for _, text := range []string{m.facts.ClusterVersion, m.facts.StorageVersion} {
-		v, err := semver.NewVersion(text)
-		if err != nil {
-			continue // none is set
-		}
-		if v.Major > newest.Major || v.Major == newest.Major && v.Minor > newest.Minor {
-			return hint.New(fmt.Errorf("%s: %w: %s", m.Dir, ErrVersion, v),
-				"what its log means is not known here: this etcdctl-snapshot-x can salvage data of etcd up to %d.%d", newest.Major, newest.Minor)
+		if err := known(text); err != nil {
+			return fmt.Errorf("%s: %w", m.Dir, err)
 		}
 	}
 	return nil
+}
+
+// known refuses a version of the cluster that is later than etcd's packages here.
+func known(text string) error {
+	newest := semver.New(version.Version)
+	v, err := semver.NewVersion(text)
+	if err != nil || v.Major < newest.Major || v.Major == newest.Major && v.Minor <= newest.Minor {
+		return nil // or none is set
+	}
+	return hint.New(fmt.Errorf("%w: %s", ErrVersion, v),
+		"what its log means is not known here: this etcdctl-snapshot-x can salvage data of etcd up to %d.%d", newest.Major, newest.Minor)
 }
 
 func damagedDB(dir string, err error) error {

@@ -76,7 +76,7 @@ func (m *member) applyLog(ctx context.Context, s *store, to uint64, p Progress) 
 		}
 	}
 	if term > 0 {
-		s.setApplied(to, term, m.facts.Term > 0)
+		s.setApplied(to, term, m.facts.Term > 0 || s.knowsTerms())
 	}
 	return nil
 }
@@ -91,6 +91,9 @@ func (s *store) entry(e *raftpb.Entry) error {
 	}
 	req, err := decode(e.Data)
 	if err != nil || req == nil {
+		return err
+	}
+	if err := known(req.GetClusterVersionSet().GetVer()); err != nil {
 		return err
 	}
 	s.apply(req)

@@ -147,7 +147,10 @@ func (e *election) write(ctx context.Context, cfg Config, r *Report) error {
 	}
 	err = e.winner.replay(ctx, out.Part(), r.AppliedIndex, cfg.KeepAlarms, cfg.Progress)
 	if err != nil {
-		return explainReplay(out.Explain(err))
+		if err = out.Explain(err); errors.Is(err, newfile.ErrNoSpace) {
+			return err
+		}
+		return explainReplay(err)
 	}
 	if err := seal(ctx, out, r, cfg.Progress); err != nil {
 		return out.Explain(err)
@@ -162,13 +165,13 @@ func (e *election) write(ctx context.Context, cfg Config, r *Report) error {
 	return nil
 }
 
+// explainReplay adds the next step to an error that says what etcd's packages made
+// of the log.
 func explainReplay(err error) error {
-	switch {
-	case errors.Is(err, newfile.ErrNoSpace) || !errors.Is(err, ErrReplay):
-		return err
-	default:
-		return hint.New(err, "the directories are as they were; start etcd on a copy of one to see what it says of it")
+	if !errors.Is(err, ErrReplay) {
+		return unusable(err)
 	}
+	return hint.New(err, "the directories are as they were; start etcd on a copy of one to see what it says of it")
 }
 
 // errDamage is why a log gives less than it should.

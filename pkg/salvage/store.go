@@ -3,10 +3,12 @@ package salvage
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 
 	"github.com/coreos/go-semver/semver"
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/version"
 	"go.etcd.io/etcd/client/pkg/v3/types"
 	"go.etcd.io/etcd/pkg/v3/traceutil"
 	"go.etcd.io/etcd/server/v3/auth"
@@ -48,7 +50,8 @@ func openStore(lg *zap.Logger, path string, room int64) (*store, error) {
 		BatchInterval: never, BatchLimit: batchEntries,
 		UnsafeNoFsync: true, // the finished file is synced, once
 	})
-	s.cluster = membership.NewCluster(lg)
+	// How many learners the servers allowed is written down nowhere.
+	s.cluster = membership.NewCluster(lg, membership.WithMaxLearners(math.MaxInt))
 	s.cluster.SetBackend(schema.NewMembershipBackend(lg, s.be))
 	s.cluster.Recover(func(*zap.Logger, *semver.Version) {})
 	// The lessor before the keys, which find their leases in it.
@@ -129,6 +132,13 @@ func (s *store) setApplied(index, term uint64, hasTerm bool) {
 	tx.LockOutsideApply()
 	defer tx.Unlock()
 	schema.UnsafeUpdateConsistentIndexForce(tx, index, term)
+}
+
+// knowsTerms reports whether the cluster is of etcd 3.5 or later. The database of a
+// new member may not say so itself.
+func (s *store) knowsTerms() bool {
+	v := s.cluster.Version()
+	return v != nil && !v.LessThan(version.V3_5)
 }
 
 // close writes what was not yet written and closes the file.
