@@ -21,7 +21,11 @@ func supervised(ctx context.Context, work func(*zap.Logger) error) error {
 	lg := zap.New(zapcore.NewNopCore(), zap.WithPanicHook(last), zap.WithFatalHook(last))
 	go func() {
 		defer func() {
-			if r := recover(); r != nil {
+			switch r := recover().(type) {
+			case nil:
+			case error:
+				done <- fmt.Errorf("%w: %w", ErrReplay, r)
+			default:
 				done <- fmt.Errorf("%w: %v", ErrReplay, r)
 			}
 		}()
