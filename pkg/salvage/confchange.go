@@ -36,7 +36,7 @@ func (s *store) change(e *raftpb.Entry) error {
 	switch cc.GetType() {
 	case raftpb.ConfChangeAddNode, raftpb.ConfChangeAddLearnerNode:
 		if added.IsPromote {
-			s.cluster.PromoteMember(added.Member.ID, membership.ApplyBoth)
+			s.cluster.PromoteMember(added.ID, membership.ApplyBoth)
 		} else {
 			s.cluster.AddMember(&added.Member, membership.ApplyBoth)
 		}

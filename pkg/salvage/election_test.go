@@ -36,14 +36,16 @@ func TestElection(t *testing.T) {
 	}{
 		"longer log": {
 			[]crafted{three(1, puts(2, 4, 9, 5)...), three(2, puts(2, 4, 10, 5)...)},
-			2, true, 5, 10, []string{"2/2 of m1 m2 m3"},
+			2, true, 5, 10,
+			[]string{"2/2 of m1 m2 m3"},
 		},
 		"higher term beats longer log": {
 			[]crafted{
 				three(1, puts(2, 4, 20, 5)...),
 				three(2, log(puts(2, 4, 5, 5), puts(3, 6, 6, 5))...),
 			},
-			2, true, 5, 6, []string{"2/2 of m1 m2 m3"},
+			2, true, 5, 6,
+			[]string{"2/2 of m1 m2 m3"},
 		},
 		"an overwritten tail is void": {
 			[]crafted{
@@ -51,54 +53,63 @@ func TestElection(t *testing.T) {
 				three(2, puts(3, 4, 4, 3)...),
 				three(3, puts(2, 4, 6, 5)...),
 			},
-			1, true, 7, 8, []string{"3/2 of m1 m2 m3"},
+			1, true, 7, 8,
+			[]string{"3/2 of m1 m2 m3"},
 		},
 		"one of three": {
 			[]crafted{three(1, puts(2, 4, 9, 5)...)},
-			1, false, 5, 9, []string{"1/2 of m1 m2 m3"},
+			1, false, 5, 9,
+			[]string{"1/2 of m1 m2 m3"},
 		},
 		"the commit that only the loser knows": {
 			[]crafted{three(1, puts(2, 4, 8, 8)...), three(2, puts(2, 4, 10, 5)...)},
-			2, true, 8, 10, []string{"2/2 of m1 m2 m3"},
+			2, true, 8, 10,
+			[]string{"2/2 of m1 m2 m3"},
 		},
 		"a committed addition makes three of two": {
 			[]crafted{
 				{member: 1, voters: []uint64{1, 2}, applied: 2, term: 1, log: log(founded(1, 2), one(change(2, 3, added, 3)), puts(2, 4, 6, 6))},
 			},
-			1, false, 6, 6, []string{"1/2 of 3 m1 m2"},
+			1, false, 6, 6,
+			[]string{"1/2 of 3 m1 m2"},
 		},
 		"an addition in the tail counts with what was before": {
 			[]crafted{
 				three(1, log(one(change(2, 4, added, 4)), puts(2, 5, 6, 3))...),
 				three(2, log(one(change(2, 4, added, 4)), puts(2, 5, 6, 3))...),
 			},
-			1, false, 3, 6, []string{"2/2 of m1 m2 m3", "2/3 of 4 m1 m2 m3"},
+			1, false, 3, 6,
+			[]string{"2/2 of m1 m2 m3", "2/3 of 4 m1 m2 m3"},
 		},
 		"a removal in the tail does not help": {
 			[]crafted{
 				three(1, log(one(change(2, 4, removed, 2), change(2, 5, removed, 3)), puts(2, 6, 6, 3))...),
 			},
-			1, false, 3, 6, []string{"1/2 of m1 m2 m3", "1/2 of m1 m3", "1/1 of m1"},
+			1, false, 3, 6,
+			[]string{"1/2 of m1 m2 m3", "1/2 of m1 m3", "1/1 of m1"},
 		},
 		"a committed removal helps": {
 			[]crafted{
 				three(1, log(one(change(2, 4, removed, 2), change(2, 5, removed, 3)), puts(2, 6, 6, 5))...),
 			},
-			1, true, 5, 6, []string{"1/1 of m1"},
+			1, true, 5, 6,
+			[]string{"1/1 of m1"},
 		},
 		"a voter that was removed has no vote": {
 			[]crafted{
 				three(1, log(one(change(2, 4, removed, 2)), puts(2, 5, 6, 4))...),
 				three(2, log(one(change(2, 4, removed, 2)), one(state(2, 4)))...),
 			},
-			1, false, 4, 6, []string{"1/2 of m1 m3"},
+			1, false, 4, 6,
+			[]string{"1/2 of m1 m3"},
 		},
 		"a learner has no vote": {
 			[]crafted{
 				three(1, log(one(change(2, 4, learner, 4)), puts(2, 5, 6, 6))...),
 				{member: 4, voters: []uint64{1, 2, 3}, learners: []uint64{4}, applied: 4, term: 2, log: log(founded(1, 2, 3), one(change(2, 4, learner, 4)), puts(2, 5, 6, 6))},
 			},
-			4, false, 6, 6, []string{"1/2 of m1 m2 m3"},
+			4, false, 6, 6,
+			[]string{"1/2 of m1 m2 m3"},
 		},
 		"but can win": {
 			[]crafted{
@@ -106,7 +117,8 @@ func TestElection(t *testing.T) {
 				three(2, log(one(change(2, 4, learner, 4)), puts(2, 5, 5, 5))...),
 				three(4, log(one(change(2, 4, learner, 4)), puts(2, 5, 7, 6))...),
 			},
-			4, true, 6, 7, []string{"2/2 of m1 m2 m3"},
+			4, true, 6, 7,
+			[]string{"2/2 of m1 m2 m3"},
 		},
 		"a learner promoted in the tail": {
 			[]crafted{
@@ -114,17 +126,20 @@ func TestElection(t *testing.T) {
 				three(4, log(one(change(2, 4, learner, 4), promotion(2, 5, 4)), puts(2, 6, 6, 4))...),
 				three(2, log(one(change(2, 4, learner, 4)), one(state(2, 4)))...),
 			},
-			1, true, 4, 6, []string{"2/2 of m1 m2 m3", "3/3 of 4 m1 m2 m3"},
+			1, true, 4, 6,
+			[]string{"2/2 of m1 m2 m3", "3/3 of 4 m1 m2 m3"},
 		},
 		"an overwritten change is none": {
 			[]crafted{
 				three(1, log(one(change(2, 4, removed, 2), change(2, 5, removed, 3), state(2, 3)), puts(3, 4, 6, 3))...),
 			},
-			1, false, 3, 6, []string{"1/2 of m1 m2 m3"},
+			1, false, 3, 6,
+			[]string{"1/2 of m1 m2 m3"},
 		},
 		"equal logs": {
 			[]crafted{three(3, puts(2, 4, 9, 5)...), three(2, puts(2, 4, 9, 7)...), three(1, puts(2, 4, 9, 5)...)},
-			3, true, 7, 9, []string{"3/2 of m1 m2 m3"},
+			3, true, 7, 9,
+			[]string{"3/2 of m1 m2 m3"},
 		},
 		"since a raft snapshot": {
 			[]crafted{
@@ -132,7 +147,8 @@ func TestElection(t *testing.T) {
 					Index: new(uint64(9)), Term: new(uint64(2)), ConfState: &raftpb.ConfState{Voters: []uint64{1}, Learners: []uint64{2}},
 				}), puts(2, 10, 11, 10))},
 			},
-			1, true, 10, 11, []string{"1/1 of m1"},
+			1, true, 10, 11,
+			[]string{"1/1 of m1"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -193,8 +209,8 @@ func TestTail(t *testing.T) {
 			t.Errorf("%s: %+v\n%s", tail, r, diff)
 		}
 	}
-	fails(t, Config{Sources: sources(dir), Tail: "some"}, ErrConfig)
-	fails(t, Config{}, ErrConfig)
+	_, _ = fails(t, Config{Sources: sources(dir), Tail: "some"}, ErrConfig)
+	_, _ = fails(t, Config{}, ErrConfig)
 }
 
 // With a majority the tail is included, and can still be left out.

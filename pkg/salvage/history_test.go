@@ -90,7 +90,7 @@ func TestForkedCluster(t *testing.T) {
 	}
 	first, second := fork("first", 0, 1), fork("second", 1, 2)
 	for _, dirs := range [][]string{{first[0], second[2]}, {second[1], first[0]}, {first[0], first[1], second[2]}} {
-		fails(t, Config{Sources: sources(dirs...)}, ErrConflict)
+		_, _ = fails(t, Config{Sources: sources(dirs...)}, ErrConflict)
 	}
 	if r := examined(t, first[0], first[1]); !r.Majority {
 		t.Errorf("of one fork: %+v", r)

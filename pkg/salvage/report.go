@@ -49,7 +49,8 @@ type Directory struct {
 	Revision        int64  `json:"revision"`        // of the db
 	Vote            bool   `json:"vote"`            // counts for a majority, if it is a voter
 	Winner          bool   `json:"winner"`
-	Why             string `json:"why"` // it won or lost, or has no vote
+	Sound           bool   `json:"sound"` // its db and all of its log can be read
+	Why             string `json:"why"`   // it won or lost, or has no vote
 }
 
 // Configuration is who voted from an entry on.
@@ -131,7 +132,7 @@ func (e *election) directory(m *member) Directory {
 		MemberID: strconv.FormatUint(m.log.MemberID, 16), Name: e.winner.name(m.log.MemberID),
 		Term: term, LastIndex: index,
 		CommitIndex: m.commit(), ConsistentIndex: m.applied(), Revision: m.revision,
-		Vote: m.noVote == "", Winner: m == e.winner, Why: e.why(m),
+		Vote: m.noVote == "", Winner: m == e.winner, Sound: m.dbErr == nil && m.log.Damage == nil, Why: e.why(m),
 	}
 }
 

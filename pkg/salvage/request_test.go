@@ -142,7 +142,8 @@ func TestReplayOfRareRequests(t *testing.T) {
 		t.Error("a removed member is not listed, or an alarm is")
 	}
 	want := []Member{
-		{"1", "m1", []string{"http://127.0.0.1:1"}, false}, {"4", "m4", []string{"http://127.0.0.1:4"}, false},
+		{"1", "m1", []string{"http://127.0.0.1:1"}, false},
+		{"4", "m4", []string{"http://127.0.0.1:4"}, false},
 		{"2", "renamed", []string{"http://127.0.0.1:2"}, false},
 	}
 	if diff := cmp.Diff(want, r.Members); diff != "" {

@@ -40,8 +40,8 @@ like any other, for restore, verify and etcdutl.
   etcdctl-snapshot-x salvage /var/lib/etcd -o salvaged.db --tail=include
 
   # Then
-  etcdctl-snapshot-x restore salvaged.db --seen-data-dir /var/lib/etcd --data-dir /var/lib/etcd-new \
-    --name m1 --initial-cluster m1=https://10.0.0.1:2380`,
+  etcdctl-snapshot-x restore salvaged.db --seen-data-dir /var/lib/etcd --bump-revision=auto --mark-compacted \
+    --data-dir /var/lib/etcd-new --name m1 --initial-cluster m1=https://10.0.0.1:2380`,
 		GroupID: groupOffline,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {

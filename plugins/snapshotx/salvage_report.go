@@ -1,6 +1,7 @@
 package snapshotx
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -112,23 +113,33 @@ func needWords(n salvage.Need) string {
 }
 
 // nextCommand restores the cluster as it was, above all that the directories
-// have seen.
+// have seen. One that is damaged is left out: restore takes no evidence from it,
+// and must know that it has not seen all.
 func (o *SalvageOptions) nextCommand(r *salvage.Report) string {
-	var cluster []string
+	var cluster, learners []string
 	for _, m := range r.Members {
+		name := cmp.Or(m.Name, m.ID) // one that never started has no name
 		for _, u := range m.PeerURLs {
-			cluster = append(cluster, m.Name+"="+u)
+			cluster = append(cluster, name+"="+u)
+		}
+		if m.Learner {
+			learners = append(learners, name)
 		}
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "  etcdctl-snapshot-x restore %s --all-members --output-dir new", shellQuote(r.Path))
 	fmt.Fprintf(&b, " \\\n    --initial-cluster %s", shellQuote(strings.Join(cluster, ",")))
-	for _, s := range o.sources() {
-		dir := s.Dir
-		if s.WALDir != "" {
-			dir += "," + s.WALDir
+	for _, name := range learners {
+		fmt.Fprintf(&b, " \\\n    --learner %s", shellQuote(name))
+	}
+	b.WriteString(" \\\n    --bump-revision=auto --mark-compacted")
+	for i, s := range o.sources() {
+		if dir := s.Dir; r.Directories[i].Sound {
+			if s.WALDir != "" {
+				dir += "," + s.WALDir
+			}
+			fmt.Fprintf(&b, " \\\n    --seen-data-dir %s", shellQuote(dir))
 		}
-		fmt.Fprintf(&b, " \\\n    --seen-data-dir %s", shellQuote(dir))
 	}
 	return b.String()
 }

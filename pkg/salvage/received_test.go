@@ -1,0 +1,63 @@
+package salvage
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/etcd-restore/etcd-restore/pkg/datadir"
+	"github.com/etcd-restore/etcd-restore/test/etcdtest"
+)
+
+// A follower that was away for too long is sent a db. It may be killed when it has
+// written down that it has it, and before the db is in place: then it lies beside
+// the old one. The directory is put together from what such a follower has written.
+func TestReceivedFromLeader(t *testing.T) {
+	t.Parallel()
+	for _, version := range []etcdtest.Version{etcdtest.V36, etcdtest.V37} {
+		t.Run(string(version), func(t *testing.T) {
+			t.Parallel()
+			c := etcdtest.New(t, etcdtest.Config{Version: version, Size: 3, Args: []string{"--snapshot-count=50", "--snapshot-catchup-entries=10"}})
+			c.Start(t)
+			late := c.Members[2]
+			late.Kill(t)
+			old := inUse(t, datadir.DBPath(late.DataDir))
+			client := c.Client(t)
+			write := func(n int) {
+				for i := range n {
+					if _, err := client.Put(t.Context(), fmt.Sprintf("key-%d", i), "value"); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			write(200)
+			late.Start(t)
+			late.Ready(t)
+			write(5)
+			c.Kill(t)
+
+			log, err := datadir.ReadInfo(t.Context(), datadir.WALDir(late.DataDir))
+			if err != nil || log.FirstIndex < 100 {
+				t.Fatalf("%v: the log begins at %d, want it behind the leader's snapshot", err, log.FirstIndex)
+			}
+			received := filepath.Join(datadir.SnapDir(late.DataDir), fmt.Sprintf("%016x.snap.db", log.SnapshotIndex))
+			if err := os.Rename(datadir.DBPath(late.DataDir), received); err != nil {
+				t.Fatal(err)
+			}
+			overwrite(t, datadir.DBPath(late.DataDir), old)
+
+			alone, path := salvaged(t, Config{Sources: sources(late.DataDir), Tail: TailInclude})
+			both, other := salvaged(t, Config{Sources: sources(late.DataDir, c.Members[0].DataDir)})
+			revision := min(alone.Revision, both.Revision)
+			if got, want := hashIn(t, path, revision), hashIn(t, other, revision); got != want || revision < 205 {
+				t.Errorf("hash %x at revision %d, want %x", got, revision, want)
+			}
+			if !both.Majority || len(both.Members) != 3 {
+				t.Errorf("%+v", both)
+			}
+			remove(t, received)
+			_, _ = fails(t, Config{Sources: sources(late.DataDir), Tail: TailInclude}, datadir.ErrIncomplete)
+		})
+	}
+}
