@@ -56,8 +56,9 @@ func TestReceivedFromLeader(t *testing.T) {
 			if !both.Majority || len(both.Members) != 3 {
 				t.Errorf("%+v", both)
 			}
-			remove(t, received)
-			_, _ = fails(t, Config{Sources: sources(late.DataDir), Tail: TailInclude}, datadir.ErrIncomplete)
+			without := clone(t, late.DataDir)
+			remove(t, filepath.Join(datadir.SnapDir(without), filepath.Base(received)))
+			_, _ = fails(t, Config{Sources: sources(without), Tail: TailInclude}, datadir.ErrIncomplete)
 		})
 	}
 }
