@@ -20,10 +20,10 @@ func TestReceivedFromLeader(t *testing.T) {
 			t.Parallel()
 			c := etcdtest.New(t, etcdtest.Config{Version: version, Size: 3, Args: []string{"--snapshot-count=50", "--snapshot-catchup-entries=10"}})
 			c.Start(t)
-			late := c.Members[2]
+			late, other := follower(t, c)
 			late.Kill(t)
 			old := inUse(t, datadir.DBPath(late.DataDir))
-			client := c.Client(t)
+			client := other.Client(t)
 			write := func(n int) {
 				for i := range n {
 					if _, err := client.Put(t.Context(), fmt.Sprintf("key-%d", i), "value"); err != nil {
@@ -48,9 +48,9 @@ func TestReceivedFromLeader(t *testing.T) {
 			overwrite(t, datadir.DBPath(late.DataDir), old)
 
 			alone, path := salvaged(t, Config{Sources: sources(late.DataDir), Tail: TailInclude})
-			both, other := salvaged(t, Config{Sources: sources(late.DataDir, c.Members[0].DataDir)})
+			both, whole := salvaged(t, Config{Sources: sources(late.DataDir, other.DataDir)})
 			revision := min(alone.Revision, both.Revision)
-			if got, want := hashIn(t, path, revision), hashIn(t, other, revision); got != want || revision < 205 {
+			if got, want := hashIn(t, path, revision), hashIn(t, whole, revision); got != want || revision < 205 {
 				t.Errorf("hash %x at revision %d, want %x", got, revision, want)
 			}
 			if !both.Majority || len(both.Members) != 3 {
@@ -61,4 +61,21 @@ func TestReceivedFromLeader(t *testing.T) {
 			_, _ = fails(t, Config{Sources: sources(without), Tail: TailInclude}, datadir.ErrIncomplete)
 		})
 	}
+}
+
+// follower returns a member that does not lead, whose end no write will notice, and
+// another.
+func follower(t *testing.T, c *etcdtest.Cluster) (late, other *etcdtest.Member) {
+	t.Helper()
+	for i, m := range c.Members {
+		status, err := m.Client(t).Status(t.Context(), m.ClientURL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status.Leader != status.Header.MemberId {
+			return m, c.Members[(i+1)%len(c.Members)]
+		}
+	}
+	t.Fatal("every member leads")
+	return nil, nil
 }

@@ -34,6 +34,9 @@ func TestReplayAgainstEtcd(t *testing.T) {
 	t.Parallel()
 	for _, version := range etcdtest.Servers() {
 		for begin, prefix := range map[string]string{"the first entry": "", "a db": "before/"} {
+			if prefix != "" && version != etcdtest.V37 {
+				continue // where the db ends does not depend on the version
+			}
 			t.Run(fmt.Sprintf("%s from %s", version, begin), func(t *testing.T) {
 				t.Parallel()
 				c := etcdtest.New(t, etcdtest.Config{Version: version})
@@ -48,8 +51,9 @@ func TestReplayAgainstEtcd(t *testing.T) {
 					}
 				}
 				early := frozen(t, m)
-				work(t, c.Client(t), "in the log/")
-				guard(t, c)
+				client := connected(t, c)
+				work(t, client, "in the log/")
+				guard(t, c, client)
 				c.Kill(t)
 				server := clone(t, m.DataDir)
 				overwrite(t, datadir.DBPath(m.DataDir), early)
@@ -88,6 +92,23 @@ func frozen(t *testing.T, m *etcdtest.Member) []byte {
 		t.Fatal(err)
 	}
 	return db
+}
+
+// connected is a client whose connection stands.
+func connected(t *testing.T, c *etcdtest.Cluster) *clientv3.Client {
+	t.Helper()
+	client := c.Client(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for {
+		_, err := client.Get(ctx, "connected?")
+		if err == nil {
+			return client
+		}
+		if ctx.Err() != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // work does all that needs no password, below a prefix.
@@ -150,9 +171,9 @@ func work(t *testing.T, client *clientv3.Client, prefix string) {
 
 // guard raises and clears alarms, closes the server to those without a password,
 // and writes what that forbids.
-func guard(t *testing.T, c *etcdtest.Cluster) {
+func guard(t *testing.T, c *etcdtest.Cluster, client *clientv3.Client) {
 	t.Helper()
-	ctx, client := t.Context(), c.Client(t)
+	ctx := t.Context()
 	status, err := client.Status(ctx, c.Members[0].ClientURL)
 	if err != nil {
 		t.Fatal(err)
@@ -307,6 +328,9 @@ func requireSame(t *testing.T, server, ours string, version etcdtest.Version) {
 		}
 	}
 	for key, want := range bucket(t, server, "meta") {
+		if key == "storageVersion" {
+			continue // no entry sets it: each server does so by itself, a while after it has started
+		}
 		if got, ok := bucket(t, ours, "meta")[key]; !ok && key != "confState" || key == "scheduledCompactRev" && got != want {
 			t.Errorf("meta %s is %x, the server has %x", key, got, want)
 		}
