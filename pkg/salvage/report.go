@@ -183,7 +183,7 @@ func (e *election) notes() []string {
 	notes := []string{}
 	for _, m := range e.members {
 		if m.log.Torn {
-			notes = append(notes, fmt.Sprintf("%s: the last write to the log was not finished (%s); it was never acknowledged", m.Dir, m.log.TornAt))
+			notes = append(notes, fmt.Sprintf("%s: the log ends with a write that was not finished (%s), as a crash leaves it", m.Dir, m.log.TornAt))
 		}
 		if d := m.log.Damage; d != nil && !d.CutShort {
 			notes = append(notes, fmt.Sprintf("%s: the log is damaged at %s, where nothing is needed any more: the database holds it", m.Dir, d.At))
