@@ -43,7 +43,7 @@ func TestSupervised(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := supervised(tc.work)
+			err := supervised(t.Context(), tc.work)
 			if (err == nil) != (tc.is == nil) || !errors.Is(err, tc.is) {
 				t.Fatalf("got error %v, want %v", err, tc.is)
 			}
