@@ -7,7 +7,7 @@ FUZZTIME ?= 1m
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build static binaries into bin/
@@ -29,6 +29,13 @@ RACE := $(shell command -v cc >/dev/null 2>&1 && echo -race)
 test: export CGO_ENABLED = $(if $(RACE),1,0)
 test: servers ## Run every test against real servers, with the race detector
 	go test $(RACE) -timeout 20m $(TESTFLAGS) ./...
+
+SALVAGE_ROUNDS ?= 20
+
+.PHONY: test-salvage
+test-salvage: export CGO_ENABLED = $(if $(RACE),1,0)
+test-salvage: servers ## Kill a cluster of each version SALVAGE_ROUNDS times (default 20) and salvage it
+	SALVAGE_ROUNDS=$(SALVAGE_ROUNDS) go test $(RACE) -count=1 -timeout 90m $(TESTFLAGS) ./test/salvage
 
 .PHONY: fuzz
 fuzz: ## Fuzz every parser, FUZZTIME each (default 1m)

@@ -80,6 +80,7 @@ func Table() []Row {
 		{"test/bench/gen", []string{"test/bench/fixture"}, nil},
 		{"test/demo", []string{etcdtest}, nil},
 		{"test/integration", nil, nil},
+		{"test/salvage", nil, nil},
 		{"test/servers", []string{etcdtest}, nil},
 	}
 }

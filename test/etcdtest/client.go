@@ -2,26 +2,41 @@ package etcdtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 )
 
+// loginTimeout bounds a login, which etcd's client waits for when it is made.
+const loginTimeout = 30 * time.Second
+
 func (c *Cluster) dial(t T, endpoints []string) *clientv3.Client {
+	t.Helper()
+	return c.dialAs(t, endpoints, c.User, c.Password)
+}
+
+func (c *Cluster) dialAs(t T, endpoints []string, user, password string) *clientv3.Client {
 	t.Helper()
 	cfg := clientv3.Config{
 		Endpoints: endpoints,
+		Username:  user,
+		Password:  password,
 		Logger:    zap.NewNop(), // a server that is still booting is no news
 		// gRPC's own first pause is a second, longer than etcd takes to boot.
 		DialOptions: []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff: backoff.Config{BaseDelay: 20 * time.Millisecond, Multiplier: 1.5, MaxDelay: 250 * time.Millisecond},
 		})},
+	}
+	if user != "" {
+		cfg.DialTimeout = loginTimeout
 	}
 	if c.cfg.TLS != nil {
 		tls, err := c.cfg.TLS.ClientConfig()
@@ -62,6 +77,9 @@ func (m *Member) ready(ctx context.Context, client *clientv3.Client) error {
 func (m *Member) probe(ctx context.Context, client *clientv3.Client) error {
 	if !m.Learner {
 		_, err := client.Get(ctx, "ready?")
+		if errors.Is(err, rpctypes.ErrUserEmpty) { // it asks who wants to know after it has agreed with its peers
+			return nil
+		}
 		return err
 	}
 	status, err := client.Status(ctx, m.ClientURL)
@@ -85,16 +103,22 @@ func (c *Cluster) MemberList(t T) []*pb.Member {
 // current one), by member name.
 func (c *Cluster) HashKV(t T, rev int64) map[string]uint32 {
 	t.Helper()
-	client := c.Client(t)
 	hashes := make(map[string]uint32)
 	for _, m := range c.Members {
-		resp, err := client.HashKV(t.Context(), m.ClientURL, rev)
-		if err != nil {
-			t.Fatalf("hashkv of %s: %v", m.Name, err)
-		}
-		hashes[m.Name] = resp.Hash
+		hashes[m.Name] = m.HashKV(t, rev).Hash
 	}
 	return hashes
+}
+
+// HashKV returns the hash of the member's keys at revision rev (zero: its
+// current one).
+func (m *Member) HashKV(t T, rev int64) *clientv3.HashKVResponse {
+	t.Helper()
+	resp, err := m.Client(t).HashKV(t.Context(), m.ClientURL, rev)
+	if err != nil {
+		t.Fatalf("hashkv of %s at revision %d: %v", m.Name, rev, err)
+	}
+	return resp
 }
 
 // Revision is the member's own current revision.

@@ -1,10 +1,15 @@
 package etcdtest
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
@@ -20,6 +25,9 @@ type Config struct {
 // Cluster is a set of members that were or will be started together.
 type Cluster struct {
 	Members []*Member
+
+	// Who clients log in as; empty until authentication is enabled.
+	User, Password string
 
 	cfg   Config
 	dir   string
@@ -104,14 +112,56 @@ func (c *Cluster) AddLearner(t T) *Member {
 	return m
 }
 
-// Kill ends every running member with SIGKILL.
-func (c *Cluster) Kill(t T) {
+// Promote makes the learner a voter as soon as the leader finds that it has
+// caught up.
+func (c *Cluster) Promote(t T, m *Member) {
 	t.Helper()
-	for _, m := range c.Members {
-		if m.Running() {
-			m.Kill(t)
+	client, id := c.Client(t), c.id(t, m)
+	ctx, cancel := context.WithTimeout(t.Context(), readyTimeout)
+	defer cancel()
+	for {
+		_, err := client.MemberPromote(ctx, id)
+		if err == nil {
+			m.Learner = false
+			return
+		}
+		if !errors.Is(err, rpctypes.ErrMemberLearnerNotReady) && !errors.Is(err, rpctypes.ErrUnhealthy) {
+			t.Fatalf("promote %s: %v", m.Name, err)
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("promote %s: %v", m.Name, err)
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// Remove removes a member from the cluster and waits until its process, which
+// learns of it, has ended.
+func (c *Cluster) Remove(t T, m *Member) {
+	t.Helper()
+	if _, err := c.Client(t).MemberRemove(t.Context(), c.id(t, m)); err != nil {
+		t.Fatalf("remove %s: %v", m.Name, err)
+	}
+	_ = m.Wait(t) // how it ends is its own affair
+}
+
+// id finds the member by its peer URL: a learner that never started has no name.
+func (c *Cluster) id(t T, m *Member) uint64 {
+	t.Helper()
+	for _, listed := range c.MemberList(t) {
+		if slices.Contains(listed.PeerURLs, m.PeerURL) {
+			return listed.ID
+		}
+	}
+	t.Fatalf("%s is not in the member list", m.Name)
+	return 0
+}
+
+// Kill ends every running member with SIGKILL, all at the same moment.
+func (c *Cluster) Kill(t T) {
+	t.Helper()
+	Kill(t, c.Members...)
 }
 
 // Stop ends every running member with SIGTERM.

@@ -76,7 +76,7 @@ func (m *Member) Ready(t T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), readyTimeout)
 	defer cancel()
-	client := m.Client(t)
+	client := m.cluster.dialAs(t, []string{m.ClientURL}, "", "") // a login takes a member that serves
 	answered := make(chan error, 1)
 	go func() { answered <- m.ready(ctx, client) }()
 	select {
@@ -112,6 +112,35 @@ func (m *Member) Kill(t T) {
 	m.signal(t, syscall.SIGKILL)
 }
 
+// Kill ends those of the members that run with SIGKILL, in this order but
+// without waiting in between, and returns when all are gone.
+func Kill(t T, members ...*Member) {
+	t.Helper()
+	var killed []*Member
+	for _, m := range members {
+		if m.Running() {
+			m.send(t, syscall.SIGKILL)
+			killed = append(killed, m)
+		}
+	}
+	for _, m := range killed {
+		_ = m.Wait(t)
+	}
+}
+
+// Pause stops the process where it stands, until Resume or Kill: to its peers
+// it looks like a machine that hangs.
+func (m *Member) Pause(t T) {
+	t.Helper()
+	m.send(t, syscall.SIGSTOP)
+}
+
+// Resume lets a paused process go on.
+func (m *Member) Resume(t T) {
+	t.Helper()
+	m.send(t, syscall.SIGCONT)
+}
+
 // Stop asks the process to end with SIGTERM and waits until it is gone.
 func (m *Member) Stop(t T) {
 	t.Helper()
@@ -120,13 +149,18 @@ func (m *Member) Stop(t T) {
 
 func (m *Member) signal(t T, sig syscall.Signal) {
 	t.Helper()
+	m.send(t, sig)
+	_ = m.Wait(t) // that it ended by a signal is no news
+}
+
+func (m *Member) send(t T, sig syscall.Signal) {
+	t.Helper()
 	if !m.Running() {
 		t.Fatalf("%s is not running", m.Name)
 	}
 	if err := m.proc.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		t.Fatalf("%s to %s: %v", sig, m.Name, err)
 	}
-	_ = m.Wait(t) // that it ended by a signal is no news
 }
 
 // Wait waits until the process has exited by itself and returns its error.

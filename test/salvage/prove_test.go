@@ -1,0 +1,150 @@
+package salvage
+
+import (
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/etcd-restore/etcd-restore/test/etcdtest"
+)
+
+// proof is the two results of one disaster.
+type proof struct {
+	include, committed salvaged
+	tail, cut          evidence // of the restored clusters
+}
+
+// prove salvages a majority of the old members, with and without the tail, and
+// holds what was restored from it against the journal and against etcd.
+func (s *scene) prove(t *testing.T, given ...*etcdtest.Member) proof {
+	t.Helper()
+	before := fingerprint(t, given)
+	var p proof
+	p.include = salvage(t, given)
+	p.committed = salvage(t, given, "--tail=committed")
+	requireConsistent(t, p, len(given))
+	requireSameAgain(t, given, p.include)
+	requireUntouched(t, before, given)
+	requireTools(t, p.include)
+	s.proveTail(t, &p, given)
+	s.proveCut(t, &p, given)
+	return p
+}
+
+// proveTail compares what is salvaged by default with the old quorum, and both
+// with the journal. That etcd agrees with the journal shows that the journal is right.
+func (s *scene) proveTail(t *testing.T, p *proof, given []*etcdtest.Member) {
+	t.Helper()
+	var old evidence
+	s.quorum(t, given, func(m *etcdtest.Member) {
+		old = s.gather(t, m, p.include)
+	})
+	requireJournal(t, "the old members", s.journal, old)
+	p.tail = s.boot(t, p.include, 3)
+	requireJournal(t, "the restored cluster", s.journal, p.tail)
+	requireSame(t, "old members, restored cluster", old, p.tail)
+}
+
+// proveCut compares what is salvaged without the tail with what the winner
+// makes of its directory with --force-new-cluster.
+func (s *scene) proveCut(t *testing.T, p *proof, given []*etcdtest.Member) {
+	t.Helper()
+	_, winner := p.committed.winner(t, given)
+	var old evidence
+	s.alone(t, winner, func(m *etcdtest.Member) {
+		old = s.gather(t, m, p.committed)
+	})
+	p.cut = s.boot(t, p.committed, 1)
+	requireSame(t, "--force-new-cluster, restored cluster", old, p.cut)
+}
+
+// gather asks a member that should be at the salvaged revision.
+func (s *scene) gather(t *testing.T, m *etcdtest.Member, want salvaged) evidence {
+	t.Helper()
+	if got := m.Revision(t); got != want.Revision && !(s.expires && got > want.Revision) {
+		t.Errorf("etcd is at revision %d, salvage at %d", got, want.Revision)
+	}
+	e := gather(t, m, want.Revision)
+	if want.HashKV != nil && *want.HashKV != e.hash {
+		t.Errorf("the hash of revision %d is %d, salvage says %d", want.Revision, e.hash, *want.HashKV)
+	}
+	if got := max(e.compacted, 0); got != max(want.CompactRevision, 0) {
+		t.Errorf("etcd is compacted at %d, salvage at %d", got, want.CompactRevision)
+	}
+	if s.expires { // they end while one looks
+		e.leases = nil
+	}
+	return e
+}
+
+// boot restores a cluster of the given size and asks it.
+func (s *scene) boot(t *testing.T, from salvaged, size int) evidence {
+	t.Helper()
+	c := etcdtest.New(t, etcdtest.Config{Version: s.version, Size: size})
+	restoreAll(t, c, from.Path)
+	c.User, c.Password = s.cluster.User, s.cluster.Password
+	c.Start(t)
+	defer c.Kill(t)
+	e := s.gather(t, c.Members[0], from)
+	for name, h := range c.HashKV(t, from.Revision) {
+		if h != e.hash {
+			t.Errorf("%s has hash %d at revision %d, %s has %d", name, h, from.Revision, c.Members[0].Name, e.hash)
+		}
+	}
+	if s.expires {
+		e.leases = leasesIn(t, from.Path, e.keys)
+	}
+	return e
+}
+
+// requireSame wants the same keys, revisions, history and leases of both.
+func requireSame(t *testing.T, who string, a, b evidence) {
+	t.Helper()
+	if a.hash != b.hash || a.compacted != b.compacted {
+		t.Errorf("%s: hash %d and %d at revision %d, compacted at %d and %d", who, a.hash, b.hash, a.rev, a.compacted, b.compacted)
+	}
+	if diff := etcdtest.Diff(a.keys, b.keys); diff != "" {
+		t.Errorf("%s: %s", who, diff)
+	}
+	for rev, events := range a.events {
+		if !sameEvents(events, b.events[rev]) {
+			t.Errorf("%s: revision %d did %s and %s", who, rev, describe(events), describe(b.events[rev]))
+		}
+	}
+	if len(a.events) != len(b.events) {
+		t.Errorf("%s: %d and %d revisions of history", who, len(a.events), len(b.events))
+	}
+	if diff := gocmp.Diff(a.leases, b.leases); diff != "" && a.leases != nil && b.leases != nil {
+		t.Errorf("%s: leases\n%s", who, diff)
+	}
+}
+
+// requireConsistent wants a result that agrees with itself.
+func requireConsistent(t *testing.T, p proof, given int) {
+	t.Helper()
+	for _, s := range []salvaged{p.include, p.committed} {
+		if !s.Majority || s.DryRun || len(s.Directories) != given || len(s.Members) != 3 {
+			t.Errorf("a majority of three members was given: %+v", s)
+		}
+	}
+	in, cut := p.include, p.committed
+	if in.Tail != "include" || cut.Tail != "committed" {
+		t.Errorf("tails are %q and %q", in.Tail, cut.Tail)
+	}
+	if in.AppliedIndex != in.LastIndex || cut.AppliedIndex != cut.CommittedIndex {
+		t.Errorf("applied up to %d of %d, and up to %d of %d", in.AppliedIndex, in.LastIndex, cut.AppliedIndex, cut.CommittedIndex)
+	}
+	if in.CommittedIndex != cut.CommittedIndex || in.LastIndex != cut.LastIndex || in.Revision < cut.Revision {
+		t.Errorf("the tail makes more of a difference than it should: %+v, %+v", in, cut)
+	}
+}
+
+// requireSameAgain wants a second run to salvage the same.
+func requireSameAgain(t *testing.T, given []*etcdtest.Member, first salvaged) {
+	t.Helper()
+	again := salvage(t, given, "--tail=include")
+	a, b := hashKV(t, first), hashKV(t, again)
+	if a != b || first.Revision != again.Revision {
+		t.Errorf("salvaged twice: hash %d at revision %d, then %d at %d", a, first.Revision, b, again.Revision)
+	}
+}
