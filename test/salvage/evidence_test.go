@@ -21,6 +21,7 @@ type evidence struct {
 	keys           []*mvccpb.KeyValue
 	events         map[int64][]*mvccpb.Event // by revision, from compacted+1 to rev
 	leases         map[clientv3.LeaseID][]string
+	auth           []string // users, roles, permissions, and who can log in
 }
 
 // gather asks one member.

@@ -21,7 +21,8 @@ type scene struct {
 	cluster *etcdtest.Cluster
 	journal *journal
 	random  *rand.Rand
-	expires bool // leases end by themselves, so revisions go on without writers
+	expires bool    // leases end by themselves, so revisions go on without writers
+	logins  []login // what to try where passwords are demanded
 
 	workers sync.WaitGroup
 	working context.Context
@@ -45,7 +46,7 @@ func newScene(t *testing.T, v etcdtest.Version, seed uint64, p plan) *scene {
 		random:  rand.New(rand.NewPCG(seed, 0)),
 	}
 	s.working, s.stop = context.WithCancel(t.Context())
-	t.Cleanup(s.rest)
+	t.Cleanup(func() { s.rest() })
 	if p.walDirs {
 		for _, m := range s.cluster.Members {
 			m.WALDir = filepath.Join(t.TempDir(), m.Name+".wal")
@@ -58,24 +59,37 @@ func newScene(t *testing.T, v etcdtest.Version, seed uint64, p plan) *scene {
 // work puts writers to work, each with a client of its own.
 func (s *scene) work(t *testing.T, writers int) {
 	t.Helper()
+	if s.working.Err() != nil { // after a rest
+		s.working, s.stop = context.WithCancel(t.Context())
+	}
 	for i := range writers {
-		w := &writer{
-			name:    fmt.Sprintf("w%d", i),
-			client:  s.cluster.Client(t),
-			journal: s.journal,
-			random:  rand.New(rand.NewPCG(s.random.Uint64(), 0)),
-		}
+		w := s.newWriter(t, fmt.Sprintf("w%d", i))
 		s.workers.Go(func() { w.run(s.working) })
+	}
+}
+
+func (s *scene) newWriter(t *testing.T, name string) *writer {
+	t.Helper()
+	return &writer{
+		name:    name,
+		client:  s.cluster.Client(t),
+		journal: s.journal,
+		random:  rand.New(rand.NewPCG(s.random.Uint64(), 0)),
 	}
 }
 
 // await waits for a number of further acknowledgements.
 func (s *scene) await(t *testing.T, acks int) {
 	t.Helper()
+	await(t, fmt.Sprintf("%d acknowledgements", acks), s.journal.after(acks))
+}
+
+func await(t *testing.T, what string, done <-chan struct{}) {
+	t.Helper()
 	select {
-	case <-s.journal.after(acks):
+	case <-done:
 	case <-time.After(workTimeout):
-		t.Fatalf("no %d acknowledgements within %s", acks, workTimeout)
+		t.Fatalf("no %s within %s", what, workTimeout)
 	}
 }
 

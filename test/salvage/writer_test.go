@@ -33,23 +33,28 @@ type writer struct {
 // run lives one life after the other until ctx ends.
 func (w *writer) run(ctx context.Context) {
 	for ctx.Err() == nil {
-		w.life, w.state = w.journal.begin(w.name), newState()
-		for w.step(ctx) {
+		w.begin()
+		for w.do(ctx, w.next()) {
 		}
 	}
 }
 
-// step sends one request, and tells whether this life goes on.
-func (w *writer) step(ctx context.Context) bool {
+// begin begins a life.
+func (w *writer) begin() { w.life, w.state = w.journal.begin(w.name), newState() }
+
+// do sends one request, and tells whether this life goes on.
+func (w *writer) do(ctx context.Context, r request) bool {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	r := w.next()
 	if !w.journal.do(ctx, w.client, w.life, r) {
 		return false
 	}
-	w.state.apply(r, w.life.acks[len(w.life.acks)-1].rev)
+	w.state.apply(r, w.last())
 	return true
 }
+
+// last is the revision of the last acknowledgement.
+func (w *writer) last() int64 { return w.life.acks[len(w.life.acks)-1].rev }
 
 // next decides what to do.
 func (w *writer) next() request {
@@ -88,7 +93,11 @@ func (w *writer) value() string {
 }
 
 func (w *writer) put(key string, lease clientv3.LeaseID) request {
-	ch := change{key: key, value: w.value(), lease: lease}
+	return w.putValue(key, w.value(), lease)
+}
+
+func (w *writer) putValue(key, value string, lease clientv3.LeaseID) request {
+	ch := change{key: key, value: value, lease: lease}
 	return request{
 		what:    "put " + key,
 		changes: []change{ch},

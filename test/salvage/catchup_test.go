@@ -1,0 +1,83 @@
+package salvage
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/etcd-restore/etcd-restore/test/etcdtest"
+)
+
+// TestCaughtUpBySnapshot has a follower sleep for so long that its leader sends
+// it the database instead of the log. Its own log then has a gap.
+func TestCaughtUpBySnapshot(t *testing.T) {
+	eachVersion(t, func(t *testing.T, v etcdtest.Version) {
+		flag := "--snapshot-catchup-entries=20"
+		if v == etcdtest.V35 {
+			flag = "--experimental-snapshot-catchup-entries=20"
+		}
+		s := newScene(t, v, settings.seed, plan{args: []string{"--snapshot-count=100", flag}})
+		s.work(t, 3)
+		_, followers := s.leader(t)
+		sleeper := followers[0]
+		sleeper.Pause(t)
+		s.await(t, 500)
+		sleeper.Resume(t)
+		awaitCondition(t, sleeper.Name+" to receive a snapshot", func() bool {
+			log, err := os.ReadFile(sleeper.LogFile)
+			return err == nil && bytes.Contains(log, []byte("received and saved database snapshot"))
+		})
+		sleeper.Ready(t)
+		s.await(t, 20+s.random.IntN(100))
+		s.disaster(t)
+		s.prove(t, sleeper, followers[1])
+	})
+}
+
+// TestLongLog fills more than one segment of the log, and restarts the members,
+// which removes what they no longer need of it.
+func TestLongLog(t *testing.T) {
+	eachVersion(t, func(t *testing.T, v etcdtest.Version) {
+		s := newScene(t, v, settings.seed, plan{args: []string{"--snapshot-count=50", "--max-wals=1", "--max-snapshots=1"}})
+		w := s.newWriter(t, "bulk")
+		w.begin()
+		for i := range 70 { // a segment has 64 MB
+			w.must(t, w.putSized(fmt.Sprintf("%s%02d", w.life.prefix, i%4), 1<<20))
+		}
+		s.cluster.Stop(t)
+		s.cluster.Start(t)
+		for _, m := range s.cluster.Members {
+			awaitCondition(t, m.Name+" to remove its first segment", func() bool {
+				_, err := os.Stat(filepath.Join(m.DataDir, "member", "wal", "0000000000000000-0000000000000000.wal"))
+				return os.IsNotExist(err)
+			})
+		}
+		s.work(t, 3)
+		s.await(t, 100+s.random.IntN(200))
+		s.disaster(t)
+		s.prove(t, s.cluster.Members[:2]...)
+	})
+}
+
+// putSized puts a value of some size.
+func (w *writer) putSized(key string, size int) request {
+	return w.putValue(key, w.value()+strings.Repeat("y", size), 0)
+}
+
+func awaitCondition(t *testing.T, what string, met func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), workTimeout)
+	defer cancel()
+	for !met() {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("waited for %s", what)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}

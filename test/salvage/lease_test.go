@@ -1,0 +1,70 @@
+package salvage
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/etcd-restore/etcd-restore/test/etcdtest"
+)
+
+// briefly is how many seconds leases live that are to end, the least etcd grants.
+const briefly = 2
+
+// TestExpiringLeases has leases end while writers write, so that the log holds
+// etcd's own revocations, and some more are about to end when all is lost.
+func TestExpiringLeases(t *testing.T) {
+	eachVersion(t, func(t *testing.T, v etcdtest.Version) {
+		s := newScene(t, v, settings.seed, plan{args: []string{"--backend-batch-interval=30s", "--backend-batch-limit=100000"}})
+		s.expires = true
+		expired := make(chan struct{}, 1000)
+		for i := range 12 {
+			w := s.newWriter(t, fmt.Sprintf("lease%d", i))
+			s.workers.Go(func() { w.lend(s.working, expired) })
+		}
+		s.work(t, 2)
+		const wanted = 24
+		for range wanted {
+			await(t, "expired lease", expired)
+		}
+		s.await(t, 1+s.random.IntN(300))
+		s.disaster(t)
+		p := s.prove(t, s.cluster.Members[s.random.IntN(2)], s.cluster.Members[2])
+		if p.include.EntriesReplayed < wanted {
+			t.Errorf("%d entries replayed, %d leases had expired", p.include.EntriesReplayed, wanted)
+		}
+	})
+}
+
+// lend attaches keys to a lease and waits until both are gone, again and again.
+func (w *writer) lend(ctx context.Context, expired chan<- struct{}) {
+	for ctx.Err() == nil {
+		w.begin()
+		w.life.granted, w.life.ttl = time.Now(), briefly*time.Second
+		id := clientv3.LeaseID(1 + w.random.Int64N(1<<62))
+		alive := w.do(ctx, grant(id, briefly))
+		for i := 0; alive && i <= w.random.IntN(3); i++ {
+			alive = w.do(ctx, w.put(fmt.Sprintf("%s%02d", w.life.prefix, i), id))
+		}
+		if alive && w.gone(ctx) {
+			expired <- struct{}{}
+		}
+	}
+}
+
+// gone waits until the last key of this life is deleted.
+func (w *writer) gone(ctx context.Context) bool {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for resp := range w.client.Watch(ctx, w.life.prefix, clientv3.WithPrefix(), clientv3.WithRev(w.last()+1)) {
+		for _, e := range resp.Events {
+			if e.Type == clientv3.EventTypeDelete {
+				return true
+			}
+		}
+	}
+	return false
+}
