@@ -14,7 +14,7 @@ import (
 func TestCompaction(t *testing.T) {
 	eachVersion(t, func(t *testing.T, v etcdtest.Version) {
 		for name, args := range map[string][]string{
-			"finished":    {"--backend-batch-interval=10s", "--backend-batch-limit=100000"},
+			"finished":    lagging(),
 			"interrupted": slowCompaction(v),
 		} {
 			t.Run(name, func(t *testing.T) {

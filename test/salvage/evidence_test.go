@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,6 +45,16 @@ func gather(t *testing.T, m *etcdtest.Member, rev int64) evidence {
 		t.Fatalf("leases of %s: %v", m.Name, err)
 	}
 	return e
+}
+
+// below returns the keys with a prefix.
+func (e evidence) below(prefix string) (kvs []*mvccpb.KeyValue) {
+	for _, kv := range e.keys {
+		if strings.HasPrefix(string(kv.Key), prefix) {
+			kvs = append(kvs, kv)
+		}
+	}
+	return kvs
 }
 
 // history collects all events from one revision to another. Every revision has

@@ -35,42 +35,53 @@ func (s *scene) prove(t *testing.T, given ...*etcdtest.Member) proof {
 // with the journal. That etcd agrees with the journal shows that the journal is right.
 func (s *scene) proveTail(t *testing.T, p *proof, given []*etcdtest.Member) {
 	t.Helper()
+	rev := p.include.Revision
 	var old evidence
 	s.quorum(t, given, func(m *etcdtest.Member) {
-		old = s.gather(t, m, p.include)
+		if got := m.Revision(t); got != rev && !(s.expires && got > rev) {
+			t.Errorf("the old members are at revision %d, salvage at %d", got, rev)
+		}
+		old = s.gather(t, m, rev)
 	})
 	requireJournal(t, "the old members", s.journal, old)
-	p.tail = s.boot(t, p.include, 3)
+	s.boot(t, p.include, 3, func(m *etcdtest.Member) { p.tail = s.gather(t, m, rev) })
+	if s.expires {
+		p.tail.leases = leasesIn(t, p.include.Path, p.tail.keys)
+	}
 	requireJournal(t, "the restored cluster", s.journal, p.tail)
 	requireSame(t, "old members, restored cluster", old, p.tail)
 }
 
 // proveCut compares what is salvaged without the tail with what the winner
-// makes of its directory with --force-new-cluster.
+// makes of its directory with --force-new-cluster. That knows only what the
+// winner knew to be committed; salvage has also asked the others.
 func (s *scene) proveCut(t *testing.T, p *proof, given []*etcdtest.Member) {
 	t.Helper()
-	_, winner := p.committed.winner(t, given)
+	dir, winner := p.committed.winner(t, given)
+	knowsAll := max(dir.CommitIndex, dir.ConsistentIndex) == p.committed.CommittedIndex
 	var old evidence
 	s.alone(t, winner, func(m *etcdtest.Member) {
-		old = s.gather(t, m, p.committed)
+		rev := m.Revision(t)
+		if want := p.committed.Revision; rev > want && !s.expires || rev < want && knowsAll {
+			t.Errorf("--force-new-cluster is at revision %d, salvage at %d: %+v", rev, want, p.committed)
+		}
+		old = s.gather(t, m, min(rev, p.committed.Revision))
 	})
-	p.cut = s.boot(t, p.committed, 1)
-	requireSame(t, "--force-new-cluster, restored cluster", old, p.cut)
+	s.boot(t, p.committed, 1, func(m *etcdtest.Member) {
+		p.cut = s.gather(t, m, p.committed.Revision)
+		same := s.gather(t, m, old.rev)
+		if !knowsAll { // they show only what is, not what was
+			same.leases, same.auth = nil, nil
+		}
+		requireSame(t, "--force-new-cluster, restored cluster", old, same)
+	})
+	requireBeginning(t, p.cut, p.tail)
 }
 
-// gather asks a member that should be at the salvaged revision.
-func (s *scene) gather(t *testing.T, m *etcdtest.Member, want salvaged) evidence {
+// gather asks a member what it held at a revision.
+func (s *scene) gather(t *testing.T, m *etcdtest.Member, rev int64) evidence {
 	t.Helper()
-	if got := m.Revision(t); got != want.Revision && !(s.expires && got > want.Revision) {
-		t.Errorf("etcd is at revision %d, salvage at %d", got, want.Revision)
-	}
-	e := gather(t, m, want.Revision)
-	if want.HashKV != nil && *want.HashKV != e.hash {
-		t.Errorf("the hash of revision %d is %d, salvage says %d", want.Revision, e.hash, *want.HashKV)
-	}
-	if got := max(e.compacted, 0); got != max(want.CompactRevision, 0) {
-		t.Errorf("etcd is compacted at %d, salvage at %d", got, want.CompactRevision)
-	}
+	e := gather(t, m, rev)
 	e.auth = s.authOf(t, m)
 	if s.expires { // they end while one looks
 		e.leases = nil
@@ -78,24 +89,35 @@ func (s *scene) gather(t *testing.T, m *etcdtest.Member, want salvaged) evidence
 	return e
 }
 
-// boot restores a cluster of the given size and asks it.
-func (s *scene) boot(t *testing.T, from salvaged, size int) evidence {
+// boot restores a cluster of the given size and looks at its first member.
+func (s *scene) boot(t *testing.T, from salvaged, size int, look func(*etcdtest.Member)) {
 	t.Helper()
 	c := etcdtest.New(t, etcdtest.Config{Version: s.version, Size: size})
 	restoreAll(t, c, from.Path)
 	c.User, c.Password = s.cluster.User, s.cluster.Password
 	c.Start(t)
 	defer c.Kill(t)
-	e := s.gather(t, c.Members[0], from)
-	for name, h := range c.HashKV(t, from.Revision) {
-		if h != e.hash {
-			t.Errorf("%s has hash %d at revision %d, %s has %d", name, h, from.Revision, c.Members[0].Name, e.hash)
+	if got := c.Members[0].Revision(t); got != from.Revision && !(s.expires && got > from.Revision) {
+		t.Errorf("the restored cluster is at revision %d, salvage said %d", got, from.Revision)
+	}
+	ours := hashKV(t, from)
+	for _, m := range c.Members {
+		theirs := m.HashKV(t, from.Revision)
+		if theirs.Hash != ours || max(theirs.CompactRevision, 0) != max(from.CompactRevision, 0) {
+			t.Errorf("%s has hash %d, compacted at %d; salvaged were %d, %d", m.Name, theirs.Hash, theirs.CompactRevision, ours, from.CompactRevision)
 		}
 	}
-	if s.expires {
-		e.leases = leasesIn(t, from.Path, e.keys)
+	look(c.Members[0])
+}
+
+// requireBeginning wants the shorter history to be how the longer one begins.
+func requireBeginning(t *testing.T, short, long evidence) {
+	t.Helper()
+	for rev, events := range short.events {
+		if rev > long.compacted && !sameEvents(events, long.events[rev]) {
+			t.Errorf("without the tail revision %d did %s, with it %s", rev, describe(events), describe(long.events[rev]))
+		}
 	}
-	return e
 }
 
 // requireSame wants the same keys, revisions, history and leases of both.
@@ -118,7 +140,7 @@ func requireSame(t *testing.T, who string, a, b evidence) {
 	if diff := gocmp.Diff(a.leases, b.leases); diff != "" && a.leases != nil && b.leases != nil {
 		t.Errorf("%s: leases\n%s", who, diff)
 	}
-	if diff := gocmp.Diff(a.auth, b.auth); diff != "" {
+	if diff := gocmp.Diff(a.auth, b.auth); diff != "" && a.auth != nil && b.auth != nil {
 		t.Errorf("%s: authentication\n%s", who, diff)
 	}
 }

@@ -13,7 +13,7 @@ import (
 // lost is a scene after a disaster of no special kind.
 func lost(t *testing.T) *scene {
 	t.Helper()
-	s := newScene(t, etcdtest.V37, settings.seed, plan{args: []string{"--backend-batch-interval=10s", "--backend-batch-limit=100000"}})
+	s := newScene(t, etcdtest.V37, settings.seed, plan{args: lagging()})
 	s.work(t, 2)
 	s.await(t, 50)
 	s.disaster(t)

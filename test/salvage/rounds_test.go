@@ -17,8 +17,8 @@ var habits = []struct {
 }{
 	{"as it comes", nil},
 	{"snapshots", []string{"--snapshot-count=100"}},
-	{"lagging db", []string{"--backend-batch-interval=10s", "--backend-batch-limit=100000"}},
-	{"lagging db, snapshots", []string{"--backend-batch-interval=10s", "--backend-batch-limit=100000", "--snapshot-count=400"}},
+	{"lagging db", lagging()},
+	{"lagging db with snapshots", lagging("--snapshot-count=400")},
 }
 
 // TestNothingAcknowledgedIsLost kills all three members at a random moment and

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -21,6 +23,7 @@ type scene struct {
 	cluster *etcdtest.Cluster
 	journal *journal
 	random  *rand.Rand
+	revokes bool    // writers revoke leases
 	expires bool    // leases end by themselves, so revisions go on without writers
 	logins  []login // what to try where passwords are demanded
 
@@ -35,6 +38,13 @@ type plan struct {
 	walDirs bool     // the WAL is somewhere else than the data
 }
 
+// lagging adds the flags that keep etcd from writing its database, for as long as
+// it can be kept from it. A revoked lease makes it write at once, and so does a
+// compaction, or a snapshot of the log.
+func lagging(args ...string) []string {
+	return append(args, "--backend-batch-interval=10m", "--backend-batch-limit=1000000")
+}
+
 // newScene starts a cluster of three. The seed decides all that is random.
 func newScene(t *testing.T, v etcdtest.Version, seed uint64, p plan) *scene {
 	t.Helper()
@@ -43,6 +53,7 @@ func newScene(t *testing.T, v etcdtest.Version, seed uint64, p plan) *scene {
 		version: v,
 		cluster: etcdtest.New(t, etcdtest.Config{Version: v, Size: 3, Args: p.args}),
 		journal: new(journal),
+		revokes: !slices.ContainsFunc(p.args, func(arg string) bool { return strings.HasPrefix(arg, "--backend-batch") }),
 		random:  rand.New(rand.NewPCG(seed, 0)),
 	}
 	s.working, s.stop = context.WithCancel(t.Context())
@@ -75,6 +86,7 @@ func (s *scene) newWriter(t *testing.T, name string) *writer {
 		client:  s.cluster.Client(t),
 		journal: s.journal,
 		random:  rand.New(rand.NewPCG(s.random.Uint64(), 0)),
+		revokes: s.revokes,
 	}
 }
 

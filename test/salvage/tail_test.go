@@ -11,7 +11,6 @@ import (
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
-	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/storage/wal"
 	"go.etcd.io/etcd/server/v3/storage/wal/walpb"
@@ -191,12 +190,7 @@ func (w wish) granted(e evidence) bool {
 	if w.compacts != 0 {
 		return e.compacted == w.compacts
 	}
-	var kvs []*mvccpb.KeyValue
-	for _, kv := range e.keys {
-		if strings.HasPrefix(string(kv.Key), w.prefix) {
-			kvs = append(kvs, kv)
-		}
-	}
+	kvs := e.below(w.prefix)
 	after := w.before.clone()
 	after.apply(*w.unknown, revisionOf(*w.unknown, kvs))
 	c := checker{evidence: e}

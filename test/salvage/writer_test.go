@@ -24,6 +24,7 @@ type writer struct {
 	client  *clientv3.Client
 	journal *journal
 	random  *rand.Rand
+	revokes bool
 
 	life  *life
 	state *state
@@ -73,7 +74,7 @@ func (w *writer) next() request {
 	case n < 94:
 		prefix := w.life.prefix + fmt.Sprint(w.random.IntN(2))
 		return w.delete(prefix, clientv3.GetPrefixRangeEnd(prefix))
-	case n < 98:
+	case n < 98 || !w.revokes:
 		return w.grant()
 	default:
 		return w.revoke()
