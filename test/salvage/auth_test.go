@@ -117,7 +117,7 @@ func (s *scene) demandPasswords(t *testing.T) {
 	for _, r := range []request{
 		setUp("root", "secret"), addRole("root"), grantRole("root", "root"),
 		setUp("app", "old"), addRole("writer"), grantRole("app", "writer"),
-		allow("writer", "", "\x00"),
+		allow("writer", "\x00", "\x00"), // every key
 	} {
 		send(t, client, r)
 	}

@@ -41,8 +41,9 @@ func (s *scene) alone(t *testing.T, m *etcdtest.Member, look func(*etcdtest.Memb
 func (s *scene) onCopies(t *testing.T, members []*etcdtest.Member, run func()) {
 	t.Helper()
 	for _, m := range members {
-		dataDir, walDir := m.DataDir, m.WALDir
-		defer func() { m.DataDir, m.WALDir = dataDir, walDir }()
+		dataDir, walDir, args := m.DataDir, m.WALDir, m.Args
+		defer func() { m.DataDir, m.WALDir, m.Args = dataDir, walDir, args }()
+		m.Args = append(args[:len(args):len(args)], impatient)
 		m.DataDir, m.WALDir = m.Copy(t)
 	}
 	run()

@@ -21,7 +21,10 @@ import (
 
 // patient lets a leader lead for seconds after its followers have died, long
 // enough for requests that nobody will acknowledge.
-const patient = "--election-timeout=5000"
+const (
+	patient   = "--election-timeout=5000"
+	impatient = "--election-timeout=1000" // etcd's default
+)
 
 // TestOldLeader gives the leader a long tail, lets the others go on without it,
 // and then has it and one of them: the shorter log is the one that counts.
@@ -37,6 +40,7 @@ func TestOldLeader(t *testing.T) {
 		}
 		l.end(t)
 		for _, m := range followers {
+			m.Args = []string{impatient}
 			m.Start(t)
 		}
 		for _, m := range followers {
@@ -69,6 +73,9 @@ type tail struct {
 	scene  *scene
 	leader *etcdtest.Member
 	client *clientv3.Client
+
+	asking context.Context // until the leader is dead
+	stop   context.CancelFunc
 }
 
 // loseFollowers ends the work, then the followers.
@@ -78,7 +85,9 @@ func (s *scene) loseFollowers(t *testing.T) (*tail, []*etcdtest.Member) {
 	leader, followers := s.leader(t)
 	client := leader.Client(t) // logs in while somebody can be asked
 	etcdtest.Kill(t, followers...)
-	return &tail{s, leader, client}, followers
+	asking, stop := context.WithCancel(t.Context())
+	t.Cleanup(stop)
+	return &tail{s, leader, client, asking, stop}, followers
 }
 
 // send sends a request and waits until it is in the log of the leader. It must
@@ -87,9 +96,7 @@ func (l *tail) send(t *testing.T, r request) {
 	t.Helper()
 	before := lastIndex(t, l.leader)
 	l.scene.workers.Go(func() {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		if _, err := r.send(ctx, l.client); err == nil {
+		if _, err := r.send(l.asking, l.client); err == nil {
 			l.scene.journal.impossible("%s was acknowledged by a leader without followers", r.what)
 		}
 	})
@@ -105,6 +112,7 @@ func (l *tail) end(t *testing.T) {
 	t.Helper()
 	etcdtest.Kill(t, l.leader)
 	l.scene.journal.end()
+	l.stop()
 	l.scene.workers.Wait()
 }
 
