@@ -102,9 +102,10 @@ func (c *Cluster) AddLearner(t T) *Member {
 	t.Helper()
 	client := c.Client(t)
 	m := c.add(t)
-	if _, err := client.MemberAddAsLearner(t.Context(), []string{m.PeerURL}); err != nil {
-		t.Fatalf("add learner %s: %v", m.Name, err)
-	}
+	c.reconfigure(t, "add learner "+m.Name, func(ctx context.Context) error {
+		_, err := client.MemberAddAsLearner(ctx, []string{m.PeerURL})
+		return err
+	})
 	m.Learner = true
 	c.state = "existing"
 	m.Start(t)
@@ -117,21 +118,31 @@ func (c *Cluster) AddLearner(t T) *Member {
 func (c *Cluster) Promote(t T, m *Member) {
 	t.Helper()
 	client, id := c.Client(t), c.id(t, m)
+	c.reconfigure(t, "promote "+m.Name, func(ctx context.Context) error {
+		_, err := client.MemberPromote(ctx, id)
+		return err
+	})
+	m.Learner = false
+}
+
+// reconfigure changes the membership as soon as etcd agrees to it: it wants its
+// members to have been connected for five seconds, and learners to have caught up.
+func (c *Cluster) reconfigure(t T, what string, change func(context.Context) error) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), readyTimeout)
 	defer cancel()
 	for {
-		_, err := client.MemberPromote(ctx, id)
+		err := change(ctx)
 		if err == nil {
-			m.Learner = false
 			return
 		}
 		if !errors.Is(err, rpctypes.ErrMemberLearnerNotReady) && !errors.Is(err, rpctypes.ErrUnhealthy) {
-			t.Fatalf("promote %s: %v", m.Name, err)
+			t.Fatalf("%s: %v", what, err)
 		}
 		select {
 		case <-ctx.Done():
-			t.Fatalf("promote %s: %v", m.Name, err)
-		case <-time.After(20 * time.Millisecond):
+			t.Fatalf("%s: %v", what, err)
+		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }
@@ -140,9 +151,11 @@ func (c *Cluster) Promote(t T, m *Member) {
 // learns of it, has ended.
 func (c *Cluster) Remove(t T, m *Member) {
 	t.Helper()
-	if _, err := c.Client(t).MemberRemove(t.Context(), c.id(t, m)); err != nil {
-		t.Fatalf("remove %s: %v", m.Name, err)
-	}
+	client, id := c.Client(t), c.id(t, m)
+	c.reconfigure(t, "remove "+m.Name, func(ctx context.Context) error {
+		_, err := client.MemberRemove(ctx, id)
+		return err
+	})
 	_ = m.Wait(t) // how it ends is its own affair
 }
 

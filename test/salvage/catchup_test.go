@@ -13,7 +13,7 @@ import (
 	"github.com/etcd-restore/etcd-restore/test/etcdtest"
 )
 
-// TestCaughtUpBySnapshot has a follower sleep for so long that its leader sends
+// TestCaughtUpBySnapshot has a follower absent for so long that its leader sends
 // it the database instead of the log. Its own log then has a gap.
 func TestCaughtUpBySnapshot(t *testing.T) {
 	eachVersion(t, func(t *testing.T, v etcdtest.Version) {
@@ -24,18 +24,18 @@ func TestCaughtUpBySnapshot(t *testing.T) {
 		s := newScene(t, v, settings.seed, plan{args: []string{"--snapshot-count=100", flag}})
 		s.work(t, 3)
 		_, followers := s.leader(t)
-		sleeper := followers[0]
-		sleeper.Pause(t)
+		absent := followers[0]
+		absent.Kill(t)
 		s.await(t, 500)
-		sleeper.Resume(t)
-		awaitCondition(t, sleeper.Name+" to receive a snapshot", func() bool {
-			log, err := os.ReadFile(sleeper.LogFile)
+		absent.Start(t)
+		awaitCondition(t, absent.Name+" to receive a snapshot", func() bool {
+			log, err := os.ReadFile(absent.LogFile)
 			return err == nil && bytes.Contains(log, []byte("received and saved database snapshot"))
 		})
-		sleeper.Ready(t)
+		absent.Ready(t)
 		s.await(t, 20+s.random.IntN(100))
 		s.disaster(t)
-		s.prove(t, sleeper, followers[1])
+		s.prove(t, absent, followers[1])
 	})
 }
 
@@ -43,7 +43,7 @@ func TestCaughtUpBySnapshot(t *testing.T) {
 // which removes what they no longer need of it.
 func TestLongLog(t *testing.T) {
 	eachVersion(t, func(t *testing.T, v etcdtest.Version) {
-		s := newScene(t, v, settings.seed, plan{args: []string{"--snapshot-count=50", "--max-wals=1", "--max-snapshots=1"}})
+		s := newScene(t, v, settings.seed, plan{args: []string{"--snapshot-count=5", "--max-wals=1", "--max-snapshots=1"}})
 		w := s.newWriter(t, "bulk")
 		w.begin()
 		for i := range 70 { // a segment has 64 MB

@@ -13,6 +13,7 @@ import (
 
 // The exit codes that are documented for salvage.
 const (
+	misused = 2
 	damaged = 5
 	refused = 6
 )
