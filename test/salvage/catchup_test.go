@@ -14,29 +14,46 @@ import (
 )
 
 // TestCaughtUpBySnapshot has a follower absent for so long that its leader sends
-// it the database instead of the log. Its own log then has a gap.
+// it the database instead of the log. Its own log then has a gap. Killed at once
+// it has a database that it received beside the one that it uses.
 func TestCaughtUpBySnapshot(t *testing.T) {
 	eachVersion(t, func(t *testing.T, v etcdtest.Version) {
-		flag := "--snapshot-catchup-entries=20"
-		if v == etcdtest.V35 {
-			flag = "--experimental-snapshot-catchup-entries=20"
+		for name, settle := range map[string]bool{"settled": true, "at once": false} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				caughtUp(t, v, settle)
+			})
 		}
-		s := newScene(t, v, settings.seed, plan{args: []string{"--snapshot-count=100", flag}})
-		s.work(t, 3)
-		_, followers := s.leader(t)
-		absent := followers[0]
-		absent.Kill(t)
-		s.await(t, 500)
-		absent.Start(t)
-		awaitCondition(t, absent.Name+" to receive a snapshot", func() bool {
-			log, err := os.ReadFile(absent.LogFile)
-			return err == nil && bytes.Contains(log, []byte("received and saved database snapshot"))
-		})
+	})
+}
+
+func caughtUp(t *testing.T, v etcdtest.Version, settle bool) {
+	flag := "--snapshot-catchup-entries=20"
+	if v == etcdtest.V35 {
+		flag = "--experimental-snapshot-catchup-entries=20"
+	}
+	s := newScene(t, v, settings.seed, plan{args: []string{"--snapshot-count=100", flag}})
+	s.work(t, 3)
+	_, followers := s.leader(t)
+	absent := followers[0]
+	absent.Kill(t)
+	s.await(t, 500)
+	absent.Start(t)
+	awaitCondition(t, absent.Name+" to receive a snapshot", func() bool {
+		log, err := os.ReadFile(absent.LogFile)
+		return err == nil && bytes.Contains(log, []byte("received and saved database snapshot"))
+	})
+	if settle {
 		absent.Ready(t)
 		s.await(t, 20+s.random.IntN(100))
-		s.disaster(t)
-		s.prove(t, absent, followers[1])
-	})
+	}
+	s.disaster(t)
+	received, err := filepath.Glob(filepath.Join(absent.DataDir, "member", "snap", "*.snap.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s has %d received databases", absent.Name, len(received))
+	s.prove(t, absent, followers[1])
 }
 
 // TestLongLog fills more than one segment of the log, and restarts the members,
@@ -77,7 +94,7 @@ func awaitCondition(t *testing.T, what string, met func() bool) {
 		select {
 		case <-ctx.Done():
 			t.Fatalf("waited for %s", what)
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(2 * time.Millisecond):
 		}
 	}
 }
