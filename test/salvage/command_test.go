@@ -126,10 +126,10 @@ func (s salvaged) winner(t *testing.T, members []*etcdtest.Member) (directory, *
 }
 
 // requireRefused wants salvage to refuse for safety and to write nothing.
-func requireRefused(t *testing.T, members []*etcdtest.Member, flags ...string) transcript {
+func requireRefused(t *testing.T, members []*etcdtest.Member) transcript {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "refused.db")
-	return requireExit(t, refused, out, salvageArgs(members, out, flags...)...)
+	return requireExit(t, refused, out, salvageArgs(members, out)...)
 }
 
 // requireExit wants a command to fail with a code and to leave nothing at out.

@@ -38,9 +38,7 @@ func (s *scene) proveTail(t *testing.T, p *proof, given []*etcdtest.Member) {
 	rev := p.include.Revision
 	var old evidence
 	s.quorum(t, given, func(m *etcdtest.Member) {
-		if got := m.Revision(t); got != rev && !(s.expires && got > rev) {
-			t.Errorf("the old members are at revision %d, salvage at %d", got, rev)
-		}
+		s.requireRevision(t, "the old members", m, rev)
 		old = s.gather(t, m, rev)
 	})
 	requireJournal(t, "the old members", s.journal, old)
@@ -97,9 +95,7 @@ func (s *scene) boot(t *testing.T, from salvaged, size int, look func(*etcdtest.
 	c.User, c.Password = s.cluster.User, s.cluster.Password
 	c.Start(t)
 	defer c.Kill(t)
-	if got := c.Members[0].Revision(t); got != from.Revision && !(s.expires && got > from.Revision) {
-		t.Errorf("the restored cluster is at revision %d, salvage said %d", got, from.Revision)
-	}
+	s.requireRevision(t, "the restored cluster", c.Members[0], from.Revision)
 	ours := hashKV(t, from)
 	for _, m := range c.Members {
 		theirs := m.HashKV(t, from.Revision)
@@ -108,6 +104,15 @@ func (s *scene) boot(t *testing.T, from salvaged, size int, look func(*etcdtest.
 		}
 	}
 	look(c.Members[0])
+}
+
+// requireRevision wants a member to be where salvage is, or at most some expired
+// leases further.
+func (s *scene) requireRevision(t *testing.T, who string, m *etcdtest.Member, want int64) {
+	t.Helper()
+	if got := m.Revision(t); got < want || got > want && !s.expires {
+		t.Errorf("%s: at revision %d, salvage says %d", who, got, want)
+	}
 }
 
 // requireBeginning wants the shorter history to be how the longer one begins.
