@@ -1,6 +1,7 @@
 package etcdtest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -67,6 +68,26 @@ func copyFile(from, to string, mode fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(dst, src)
-	return errors.Join(err, dst.Close())
+	return errors.Join(copySparse(dst, src), dst.Close())
+}
+
+// copySparse leaves out what is zero. Nearly all of a young log is.
+func copySparse(dst, src *os.File) error {
+	var size int64
+	chunk, zeros := make([]byte, 64<<10), make([]byte, 64<<10)
+	for {
+		n, err := io.ReadFull(src, chunk)
+		if !bytes.Equal(chunk[:n], zeros[:n]) {
+			if _, err := dst.WriteAt(chunk[:n], size); err != nil {
+				return err
+			}
+		}
+		size += int64(n)
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			return dst.Truncate(size)
+		case err != nil:
+			return err
+		}
+	}
 }

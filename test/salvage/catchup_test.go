@@ -32,7 +32,7 @@ func caughtUp(t *testing.T, v etcdtest.Version, settle bool) {
 	if v == etcdtest.V35 {
 		flag = "--experimental-snapshot-catchup-entries=20"
 	}
-	s := newScene(t, v, settings.seed, plan{args: []string{"--snapshot-count=100", flag}})
+	s := newScene(t, v, seed(t), plan{args: []string{"--snapshot-count=100", flag}})
 	s.work(t, 3)
 	_, followers := s.leader(t)
 	absent := followers[0]
@@ -60,7 +60,7 @@ func caughtUp(t *testing.T, v etcdtest.Version, settle bool) {
 // which removes what they no longer need of it.
 func TestLongLog(t *testing.T) {
 	eachVersion(t, func(t *testing.T, v etcdtest.Version) {
-		s := newScene(t, v, settings.seed, plan{args: []string{"--snapshot-count=5", "--max-wals=1", "--max-snapshots=1"}})
+		s := newScene(t, v, seed(t), plan{args: []string{"--snapshot-count=5", "--max-wals=1", "--max-snapshots=1"}})
 		w := s.newWriter(t, "bulk")
 		w.begin()
 		for i := range 70 { // a segment has 64 MB

@@ -19,7 +19,7 @@ func TestCompaction(t *testing.T) {
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				s := newScene(t, v, settings.seed, plan{args: args})
+				s := newScene(t, v, seed(t), plan{args: args})
 				s.work(t, 4)
 				client := s.cluster.Client(t)
 				s.workers.Go(func() { s.compact(s.working, client) })

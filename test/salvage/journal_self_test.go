@@ -15,7 +15,7 @@ import (
 // journal that finds nothing wrong with it would prove nothing.
 func TestJournalNotices(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, etcdtest.V37, settings.seed, plan{})
+	s := newScene(t, etcdtest.V37, seed(t), plan{})
 	s.work(t, 3)
 	s.await(t, 400)
 	s.disaster(t)

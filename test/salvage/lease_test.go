@@ -18,7 +18,7 @@ const briefly = 2
 // etcd's own revocations, and some more are about to end when all is lost.
 func TestExpiringLeases(t *testing.T) {
 	eachVersion(t, func(t *testing.T, v etcdtest.Version) {
-		s := newScene(t, v, settings.seed, plan{args: lagging()})
+		s := newScene(t, v, seed(t), plan{args: lagging()})
 		s.expires = true
 		expired := make(chan struct{}, 1000)
 		for i := range 12 {
@@ -40,7 +40,7 @@ func TestExpiringLeases(t *testing.T) {
 // agree: the revocation is in the log, but not in the database.
 func TestLeaseEndsInTail(t *testing.T) {
 	eachVersion(t, func(t *testing.T, v etcdtest.Version) {
-		s := newScene(t, v, settings.seed, plan{args: []string{patient}})
+		s := newScene(t, v, seed(t), plan{args: []string{patient}})
 		s.expires = true
 		s.work(t, 2)
 		s.await(t, 100)

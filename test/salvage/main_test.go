@@ -31,33 +31,42 @@ import (
 // while its writers are at work.
 const parallel = "3"
 
-// settings are what the environment asks for.
-var settings = struct {
-	rounds int
-	seed   uint64
-}{rounds: 2, seed: uint64(time.Now().UnixNano())}
-
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := configure(); err != nil {
+	if err := flag.Set("test.parallel", parallel); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}
 	os.Exit(m.Run())
 }
 
-func configure() (err error) {
-	if s := os.Getenv("SALVAGE_ROUNDS"); s != "" {
-		if settings.rounds, err = strconv.Atoi(s); err != nil {
-			return fmt.Errorf("SALVAGE_ROUNDS: %w", err)
-		}
+// The settings are read inside of tests, for go to know that results depend on them.
+
+// rounds is how many disasters of the first kind to survive.
+func rounds(t *testing.T) int {
+	t.Helper()
+	return int(setting(t, "SALVAGE_ROUNDS", 2))
+}
+
+// seed decides all that is random.
+func seed(t *testing.T) uint64 {
+	t.Helper()
+	return setting(t, "SALVAGE_SEED", uint64(started))
+}
+
+var started = time.Now().UnixNano()
+
+func setting(t *testing.T, name string, otherwise uint64) uint64 {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
 	}
-	if s := os.Getenv("SALVAGE_SEED"); s != "" {
-		if settings.seed, err = strconv.ParseUint(s, 10, 64); err != nil {
-			return fmt.Errorf("SALVAGE_SEED: %w", err)
-		}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
 	}
-	return flag.Set("test.parallel", parallel)
+	return n
 }
 
 // eachVersion runs f as a parallel subtest for every etcd that salvage is

@@ -11,7 +11,7 @@ import (
 // newcomer and one of the others.
 func TestMemberChange(t *testing.T) {
 	eachVersion(t, func(t *testing.T, v etcdtest.Version) {
-		s := newScene(t, v, settings.seed, plan{args: lagging()})
+		s := newScene(t, v, seed(t), plan{args: lagging()})
 		s.work(t, 4)
 		s.await(t, 100)
 		newcomer := s.cluster.AddLearner(t)
@@ -44,7 +44,7 @@ func TestMemberChange(t *testing.T) {
 // TestLearner loses a cluster of which one member has no vote.
 func TestLearner(t *testing.T) {
 	eachVersion(t, func(t *testing.T, v etcdtest.Version) {
-		s := newScene(t, v, settings.seed, plan{})
+		s := newScene(t, v, seed(t), plan{})
 		learner := s.cluster.AddLearner(t)
 		s.work(t, 4)
 		s.await(t, 100+s.random.IntN(200))

@@ -13,7 +13,7 @@ import (
 // lost is a scene after a disaster of no special kind.
 func lost(t *testing.T) *scene {
 	t.Helper()
-	s := newScene(t, etcdtest.V37, settings.seed, plan{args: lagging()})
+	s := newScene(t, etcdtest.V37, seed(t), plan{args: lagging()})
 	s.work(t, 2)
 	s.await(t, 50)
 	s.disaster(t)
@@ -22,7 +22,7 @@ func lost(t *testing.T) *scene {
 
 func TestRunningMember(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, etcdtest.V37, settings.seed, plan{})
+	s := newScene(t, etcdtest.V37, seed(t), plan{})
 	members := s.cluster.Members
 	requireRefused(t, members)
 	etcdtest.Kill(t, members[0], members[1])

@@ -27,16 +27,16 @@ func TestNothingAcknowledgedIsLost(t *testing.T) {
 	eachVersion(t, func(t *testing.T, v etcdtest.Version) {
 		var replayed tally
 		t.Run("rounds", func(t *testing.T) {
-			for i := range settings.rounds {
+			for i := range rounds(t) {
 				habit := habits[(i+2)%len(habits)] // the first is one with much to replay
 				t.Run(fmt.Sprintf("%d %s", i, habit.name), func(t *testing.T) {
 					t.Parallel()
-					replayed.add(round(t, v, settings.seed+uint64(i), habit.args))
+					replayed.add(round(t, v, seed(t)+uint64(i), habit.args))
 				})
 			}
 		})
 		if replayed.sum == 0 && !t.Failed() {
-			t.Errorf("nothing was replayed in %d rounds: they prove nothing", settings.rounds)
+			t.Errorf("nothing was replayed in %d rounds: they prove nothing", rounds(t))
 		}
 	})
 }

@@ -30,7 +30,7 @@ const (
 // and then has it and one of them: the shorter log is the one that counts.
 func TestOldLeader(t *testing.T) {
 	eachVersion(t, func(t *testing.T, v etcdtest.Version) {
-		s := newScene(t, v, settings.seed, plan{args: []string{patient}})
+		s := newScene(t, v, seed(t), plan{args: []string{patient}})
 		s.work(t, 2)
 		s.await(t, 100)
 		wishes := s.wishes(t)
@@ -156,7 +156,7 @@ func TestTail(t *testing.T) {
 }
 
 func tailOfTheLeader(t *testing.T, v etcdtest.Version, withLeader bool) {
-	s := newScene(t, v, settings.seed, plan{args: []string{patient}})
+	s := newScene(t, v, seed(t), plan{args: []string{patient}})
 	s.work(t, 4)
 	s.await(t, 200)
 	wishes := s.wishes(t)
