@@ -47,6 +47,10 @@ func round(t *testing.T, v etcdtest.Version, seed uint64, args []string) int {
 	s := newScene(t, v, seed, plan{args: args, walDirs: random.IntN(3) == 0})
 	s.work(t, 2+random.IntN(6))
 	s.await(t, 100+random.IntN(1200))
+	if random.IntN(2) == 0 { // one dies first, perhaps the leader, and the others go on
+		s.cluster.Members[random.IntN(3)].Kill(t)
+		s.await(t, 1+random.IntN(60))
+	}
 	s.disaster(t)
 	lost := random.IntN(3)
 	given := append([]*etcdtest.Member(nil), s.cluster.Members[:lost]...)
