@@ -179,8 +179,8 @@ func tailOfTheLeader(t *testing.T, v etcdtest.Version, withLeader bool) {
 			t.Errorf("%s is in the snapshot that was to have only what is committed", w.unknown.what)
 		}
 	}
-	got := p.include.LastIndex - p.include.CommittedIndex
-	if withLeader && (got != uint64(len(wishes)) || p.include.EntriesReplayed < len(wishes)) {
+	got := p.include.LastIndex - p.include.CommittedIndex // with what writers had under way
+	if withLeader && (got < uint64(len(wishes)) || p.include.EntriesReplayed < len(wishes)) {
 		t.Errorf("the tail has %d entries and %d were replayed, %d were sent", got, p.include.EntriesReplayed, len(wishes))
 	}
 }

@@ -1,6 +1,7 @@
 package salvage
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -56,16 +57,18 @@ func requireTools(t *testing.T, s salvaged) {
 	if ours := hashKV(t, s); hash.Hash != ours || hash.HashRevision != s.Revision {
 		t.Errorf("hashkv is %d, etcdutl says %+v", ours, hash)
 	}
+	etcdutl(t, nil, "snapshot", "restore", s.Path, "--data-dir", filepath.Join(t.TempDir(), "etcdutl"))
 }
 
 // etcdutl runs the newest one, which must succeed, and decodes its result.
 func etcdutl(t *testing.T, result any, args ...string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), etcdtest.Binary(t, etcdtest.V37, "etcdutl"), args...)
-	cmd.Stderr = os.Stderr
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("%s: %v\n%s", cmd, err, out)
+		t.Fatalf("%s: %v\n%s%s", cmd, err, out, &stderr)
 	}
 	if result == nil {
 		return
