@@ -52,6 +52,20 @@ func (i *Info) Entry(index uint64) (term uint64, sum uint32, ok bool) {
 	return term, sum, true
 }
 
+// TermOf returns the term of a standing entry or of one that a snapshot stands for,
+// or false if the log does not tell.
+func (i *Info) TermOf(index uint64) (term uint64, ok bool) {
+	if term, _, ok := i.Entry(index); ok {
+		return term, true
+	}
+	for _, snap := range i.Snapshots {
+		if snap.GetIndex() == index && index > 0 {
+			return snap.GetTerm(), true
+		}
+	}
+	return 0, false
+}
+
 // Stands reports whether e is among the entries that stand. One that was
 // overwritten later is not.
 func (i *Info) Stands(e *raftpb.Entry) bool {

@@ -298,8 +298,10 @@ func writeTurbulentLog(t *testing.T, walDir string, random *rand.Rand) {
 	}
 	defer log.Close()
 	var last, commit uint64
+	var agreed uint64 // up to here nothing is overwritten, whether the log knows it or not
+	terms := map[uint64]uint64{}
 	for term := range uint64(30) {
-		next := commit + 1 + random.Uint64N(last-commit+1)
+		next := agreed + 1 + random.Uint64N(last-agreed+1)
 		var entries []*raftpb.Entry
 		for range random.IntN(40) {
 			e := &raftpb.Entry{Type: raftpb.EntryNormal.Enum(), Term: new(term + 1), Index: new(next)}
@@ -310,17 +312,20 @@ func writeTurbulentLog(t *testing.T, walDir string, random *rand.Rand) {
 				e.Type = raftpb.EntryConfChange.Enum()
 			}
 			entries = append(entries, e)
+			terms[next] = term + 1
 			last, next = next, next+1
 		}
 		commit += random.Uint64N(last - commit + 1)
+		agreed = max(agreed, commit)
 		state := &raftpb.HardState{Term: new(term + 1), Vote: new(uint64(1)), Commit: new(commit)}
 		if err := log.Save(state, entries); err != nil {
 			t.Fatal(err)
 		}
 		if random.IntN(5) == 0 {
 			// Now and then one whose commit a crash prevented.
-			at := commit + random.Uint64N(3)
-			snapshot := &walpb.Snapshot{Index: new(at), Term: new(term + 1), ConfState: &raftpb.ConfState{Voters: []uint64{1}}}
+			at := min(commit+random.Uint64N(3), last)
+			agreed = max(agreed, at)
+			snapshot := &walpb.Snapshot{Index: new(at), Term: new(terms[at]), ConfState: &raftpb.ConfState{Voters: []uint64{1}}}
 			if err := log.SaveSnapshot(snapshot); err != nil {
 				t.Fatal(err)
 			}
@@ -351,5 +356,65 @@ func TestReadInfoInterrupted(t *testing.T) {
 	cancel()
 	if _, err := datadir.ReadInfo(ctx, datadir.WALDir(dir)); !errors.Is(err, context.Canceled) {
 		t.Errorf("got error %v, want context.Canceled", err)
+	}
+}
+
+// A follower that had entries of an old leader beyond the database which it then
+// got from the new one: those are void, whatever came after, and whether a crash
+// came before the state that makes the snapshot valid.
+func TestInfoOfReceivedSnapshot(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		end                func(*testing.T, *wal.WAL)
+		first, last, lTerm uint64
+	}{
+		"nothing after": {func(*testing.T, *wal.WAL) {}, 21, 20, 5},
+		"entries after": {func(t *testing.T, w *wal.WAL) { saveEntries(t, w, 21, 23, 5, 21) }, 21, 23, 5},
+		"not valid, then replicated": {func(t *testing.T, w *wal.WAL) {
+			saveEntries(t, w, 11, 25, 5, 22)
+		}, 1, 25, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			walDir := filepath.Join(t.TempDir(), "wal")
+			w, err := wal.Create(zap.NewNop(), walDir, []byte{0x08, 1, 0x10, 2})
+			if err != nil {
+				t.Fatal(err)
+			}
+			saveEntries(t, w, 1, 30, 3, 10)
+			if err := w.SaveSnapshot(&walpb.Snapshot{Index: new(uint64(20)), Term: new(uint64(5)), ConfState: &raftpb.ConfState{Voters: []uint64{1}}}); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasPrefix(name, "not valid") {
+				saveEntries(t, w, 0, 0, 5, 20)
+			}
+			tc.end(t, w)
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			info, err := datadir.ReadInfo(t.Context(), walDir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if info.FirstIndex != tc.first || info.LastIndex != tc.last || info.LastTerm != tc.lTerm {
+				t.Errorf("entries %d to %d, the last of term %d; want %d to %d of term %d",
+					info.FirstIndex, info.LastIndex, info.LastTerm, tc.first, tc.last, tc.lTerm)
+			}
+			if term, ok := info.TermOf(20); !ok || term != 5 {
+				t.Errorf("entry 20 has term %d (known: %t), want 5", term, ok)
+			}
+		})
+	}
+}
+
+// saveEntries appends entries, none if first is 0, and a state that follows them.
+func saveEntries(t *testing.T, w *wal.WAL, first, last, term, commit uint64) {
+	t.Helper()
+	var entries []*raftpb.Entry
+	for i := first; first > 0 && i <= last; i++ {
+		entries = append(entries, &raftpb.Entry{Type: raftpb.EntryNormal.Enum(), Term: new(term), Index: new(i), Data: []byte{1}})
+	}
+	if err := w.Save(&raftpb.HardState{Term: new(term), Vote: new(uint64(1)), Commit: new(commit)}, entries); err != nil {
+		t.Fatal(err)
 	}
 }

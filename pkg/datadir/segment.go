@@ -2,6 +2,7 @@ package datadir
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"errors"
@@ -167,13 +168,9 @@ func (s *segment) neverWritten(body []byte) bool {
 	return false
 }
 
+// allZero compares b with itself one byte further: so whole words are compared.
 func allZero(b []byte) bool {
-	for _, v := range b {
-		if v != 0 {
-			return false
-		}
-	}
-	return true
+	return len(b) == 0 || b[0] == 0 && bytes.Equal(b[:len(b)-1], b[1:])
 }
 
 func (s *segment) pos() Position { return Position{s.name, s.off} }

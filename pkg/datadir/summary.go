@@ -15,6 +15,7 @@ type summary struct {
 	owned     bool              // metadata was seen
 	begun     bool              // an entry was
 	snapshots []*walpb.Snapshot // valid or not
+	received  *walpb.Snapshot   // from the leader, not yet known to be valid
 }
 
 func (s *summary) add(rec Record) error {
@@ -24,8 +25,12 @@ func (s *summary) add(rec Record) error {
 		s.info.MemberID, s.info.ClusterID = rec.Metadata.MemberID, rec.Metadata.ClusterID
 	case rec.State != nil:
 		s.info.Term, s.info.Vote, s.info.Commit = rec.State.GetTerm(), rec.State.GetVote(), rec.State.GetCommit()
+		s.replace()
 	case rec.Snapshot != nil:
 		s.snapshots = append(s.snapshots, rec.Snapshot)
+		if s.isReceived(rec.Snapshot) {
+			s.received = rec.Snapshot
+		}
 	case rec.Entry != nil && rec.Entry.GetIndex() == 0:
 		return fmt.Errorf("%w: %s: an entry with index 0", ErrCorrupt, rec.Pos)
 	case rec.Entry != nil && s.cutShort():
@@ -62,6 +67,33 @@ func (s *summary) entry(pos Position, e *raftpb.Entry) error {
 		s.info.ConfChanges = append(s.info.ConfChanges, e)
 	}
 	return nil
+}
+
+// isReceived tells a snapshot that the leader has sent from one that the member
+// has taken itself, of an entry that it has or has purged.
+func (s *summary) isReceived(snap *walpb.Snapshot) bool {
+	row, index := &s.info.entries, snap.GetIndex()
+	if !s.begun || index < row.first {
+		return false
+	}
+	if !row.has(index) {
+		return true
+	}
+	term, _ := row.at(index)
+	return term != snap.GetTerm()
+}
+
+// replace lets a received snapshot take the place of all entries, once the state
+// that follows it has made it valid. Those with a higher index were never agreed
+// on, and Raft forgets them (raftLog.restore), though etcd would read them again.
+func (s *summary) replace() {
+	if s.received == nil || s.received.GetIndex() > s.info.Commit {
+		return
+	}
+	if s.isReceived(s.received) { // and has not been replicated after all, after a crash
+		s.restart(s.received.GetIndex() + 1)
+	}
+	s.received = nil
 }
 
 // damaged notes that the log cannot be read at pos.

@@ -2,14 +2,15 @@ package salvage
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/etcd-restore/etcd-restore/pkg/internal/hint"
 )
 
-// compare compares two logs wherever both have entries and reports whether that
-// is anywhere. Two logs of one history have the same entry at an index if its
-// term is the same, and in any case up to the entry that is committed. There
-// they must not differ.
+// compare compares two logs wherever both tell of an entry and reports whether that
+// is anywhere. Two logs of one history have the same entry at an index if its term
+// is the same, and in any case up to the entry that is committed. There they must
+// not differ.
 func compare(a, b *member, committed uint64) (overlap bool, err error) {
 	from := max(a.log.FirstIndex, b.log.FirstIndex)
 	to := min(a.log.LastIndex, b.log.LastIndex)
@@ -23,7 +24,23 @@ func compare(a, b *member, committed uint64) (overlap bool, err error) {
 			return true, conflict("%s and %s have different entries at index %d (terms %d and %d)", a.Dir, b.Dir, i, termA, termB)
 		}
 	}
-	return from <= to, nil
+	shared, err := compareSnapshots(a, b, committed)
+	return from <= to || shared, err
+}
+
+// compareSnapshots compares the terms of the entries that raft snapshots stand for.
+// A member that has just got a database from its leader may have no others.
+func compareSnapshots(a, b *member, committed uint64) (overlap bool, err error) {
+	for _, snap := range slices.Concat(a.log.Snapshots, b.log.Snapshots) {
+		i := snap.GetIndex()
+		termA, inA := a.log.TermOf(i)
+		termB, inB := b.log.TermOf(i)
+		if inA && inB && termA != termB && i <= committed {
+			return true, conflict("%s and %s have entry %d in different terms, %d and %d", a.Dir, b.Dir, i, termA, termB)
+		}
+		overlap = overlap || inA && inB
+	}
+	return overlap, nil
 }
 
 // compareAll refuses members that are not of one cluster, or not all different,

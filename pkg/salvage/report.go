@@ -47,7 +47,7 @@ type Directory struct {
 	CommitIndex     uint64 `json:"commitIndex"`
 	ConsistentIndex uint64 `json:"consistentIndex"` // of the db
 	Revision        int64  `json:"revision"`        // of the db
-	Vote            bool   `json:"vote"`            // counts for a majority, if it is a voter
+	Vote            bool   `json:"vote"`            // counts for a majority
 	Winner          bool   `json:"winner"`
 	Sound           bool   `json:"sound"` // its db and all of its log can be read
 	Why             string `json:"why"`   // it won or lost, or has no vote
@@ -132,7 +132,7 @@ func (e *election) directory(m *member) Directory {
 		MemberID: strconv.FormatUint(m.log.MemberID, 16), Name: e.winner.name(m.log.MemberID),
 		Term: term, LastIndex: index,
 		CommitIndex: m.commit(), ConsistentIndex: m.applied(), Revision: m.revision,
-		Vote: m.noVote == "", Winner: m == e.winner, Sound: m.dbErr == nil && m.log.Damage == nil, Why: e.why(m),
+		Vote: e.voter(m) && m.noVote == "", Winner: m == e.winner, Sound: m.dbErr == nil && m.log.Damage == nil, Why: e.why(m),
 	}
 }
 
@@ -148,12 +148,19 @@ func (e *election) why(m *member) string {
 		return "its log reaches furthest"
 	case m.noVote != "":
 		return "no vote: " + m.noVote
+	case !e.voter(m):
+		return "no vote: it was a learner, or no member"
 	case term < topTerm:
 		return fmt.Sprintf("its log ends in term %d, before term %d", term, topTerm)
 	case index < topIndex:
 		return fmt.Sprintf("its log ends %d entries earlier", topIndex-index)
 	}
 	return "its log ends where the winner's does"
+}
+
+// voter reports whether m votes in any of the configurations.
+func (e *election) voter(m *member) bool {
+	return slices.ContainsFunc(e.configurations, func(c configuration) bool { return slices.Contains(c.voters, m.log.MemberID) })
 }
 
 func (e *election) lost() *Lost {
