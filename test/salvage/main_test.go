@@ -29,7 +29,7 @@ import (
 
 // parallel is how many disasters happen at once. Each keeps two cores busy only
 // while its writers are at work.
-const parallel = "3"
+const parallel = "6"
 
 func TestMain(m *testing.M) {
 	flag.Parse()
