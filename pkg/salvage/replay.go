@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
-
-	"github.com/etcd-restore/etcd-restore/pkg/datadir"
 )
 
 const (
@@ -38,64 +35,43 @@ func (m *member) replay(ctx context.Context, path string, to uint64, keepAlarms 
 	})
 }
 
-// applyLog reads the log once more and applies the entries that stand.
+// applyLog applies the entries that stand, while they are read.
 func (m *member) applyLog(ctx context.Context, s *store, to uint64, p Progress) error {
-	next := m.applied() + 1
-	r, err := datadir.NewReader(m.dir.WALDir)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	r.SeekEntry(next)
 	p.Start("replaying", -1)
 	defer p.Finish()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends the reading if applying fails
+	log := m.readSteps(ctx, to)
 	var term uint64
-	for batch := 0; next <= to; {
-		if err := ctx.Err(); err != nil {
-			return err
+	batch := 0
+	for next := range log.steps {
+		if err := s.step(next); err != nil {
+			return fmt.Errorf("log %s: entry %d: %w", m.dir.WALDir, next.entry.GetIndex(), err)
 		}
-		rec, err := r.Next()
-		switch {
-		case errors.Is(err, datadir.ErrCorrupt) && r.Resume(): // the survey has been over it
-			continue
-		case errors.Is(err, io.EOF):
-			return fmt.Errorf("%w: log %s: entry %d is gone", datadir.ErrCorrupt, m.dir.WALDir, next)
-		case err != nil:
-			return err
-		case rec.Entry == nil || rec.Entry.GetIndex() != next || !m.log.Stands(rec.Entry):
-			continue
-		}
-		if err := s.entry(rec.Entry); err != nil {
-			return fmt.Errorf("log %s: entry %d: %w", m.dir.WALDir, next, err)
-		}
-		next, term = next+1, rec.Entry.GetTerm()
-		p.Add(int64(len(rec.Entry.Data)))
-		if batch += len(rec.Entry.Data); batch >= batchBytes {
+		term = next.entry.GetTerm()
+		p.Add(int64(len(next.entry.Data)))
+		if batch += len(next.entry.Data); batch >= batchBytes {
 			s.be.ForceCommit()
 			batch = 0
 		}
 	}
-	if term > 0 {
+	if log.err == nil && term > 0 {
 		s.setApplied(to, term, m.facts.Term > 0 || s.knowsTerms())
 	}
-	return nil
+	return log.err
 }
 
-// entry applies one entry. Without data it is the first of a new leader.
-func (s *store) entry(e *raftpb.Entry) error {
+// step applies one entry.
+func (s *store) step(next step) error {
 	switch {
-	case e.GetType() != raftpb.EntryNormal:
-		return s.change(e)
-	case len(e.Data) == 0:
+	case next.entry.GetType() != raftpb.EntryNormal:
+		return s.change(next.entry)
+	case next.request == nil: // the first of a new leader, or of the v2 API
 		return nil
 	}
-	req, err := decode(e.Data)
-	if err != nil || req == nil {
+	if err := known(next.request.GetClusterVersionSet().GetVer()); err != nil {
 		return err
 	}
-	if err := known(req.GetClusterVersionSet().GetVer()); err != nil {
-		return err
-	}
-	s.apply(req)
+	s.apply(next.request)
 	return nil
 }
