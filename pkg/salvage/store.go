@@ -30,7 +30,7 @@ type store struct {
 	be      backend.Backend
 	cluster *membership.RaftCluster
 	lessor  lease.Lessor
-	kv      mvcc.WatchableKV
+	kv      mvcc.KV
 	auth    auth.AuthStore
 	alarms  *v3alarm.AlarmStore
 	applier apply.UberApplier
@@ -56,7 +56,7 @@ func openStore(lg *zap.Logger, path string, room int64) (*store, error) {
 	s.cluster.Recover(func(*zap.Logger, *semver.Version) {})
 	// The lessor before the keys, which find their leases in it.
 	s.lessor = lease.NewLessor(lg, s.be, s.cluster, lease.LessorConfig{})
-	s.kv = mvcc.New(lg, s.be, s.lessor, mvcc.StoreConfig{CompactionBatchLimit: batchEntries, CompactionSleepInterval: 1})
+	s.kv = mvcc.NewStore(lg, s.be, s.lessor, mvcc.StoreConfig{CompactionBatchLimit: batchEntries, CompactionSleepInterval: 1})
 	tokens, err := auth.NewTokenProvider(lg, "", nil, 0) // nobody logs in, passwords come hashed
 	if err != nil {
 		return nil, err
