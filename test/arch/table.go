@@ -21,6 +21,7 @@ func Table() []Row {
 	const (
 		hint       = "pkg/internal/hint"
 		durable    = "pkg/internal/durable"
+		yamledit   = "pkg/internal/yamledit"
 		boltfile   = "pkg/internal/boltfile"
 		keyset     = "pkg/internal/keyset"
 		schema     = "pkg/schema"
@@ -45,6 +46,7 @@ func Table() []Row {
 		// Ground floor: files only.
 		{hint, nil, ground()},
 		{durable, []string{hint}, ground()},
+		{yamledit, []string{hint}, ground()},
 		{boltfile, []string{hint}, ground()},
 		{keyset, nil, ground()},
 		{schema, nil, ground()},
