@@ -35,6 +35,7 @@ func Table() []Row {
 		restore    = "pkg/restore"
 		salvage    = "pkg/salvage"
 		etcdclient = "pkg/etcdclient"
+		staticpod  = "pkg/staticpod"
 		iostreams  = "plugins/internal/iostreams"
 		exitcode   = "plugins/internal/exitcode"
 		output     = "plugins/internal/output"
@@ -62,6 +63,7 @@ func Table() []Row {
 
 		// First floor: one live thing each.
 		{etcdclient, []string{hint, newfile}, library()},
+		{staticpod, []string{hint, yamledit}, ground()},
 
 		// The command trees.
 		{iostreams, nil, tree()},
