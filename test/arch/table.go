@@ -36,6 +36,7 @@ func Table() []Row {
 		salvage    = "pkg/salvage"
 		etcdclient = "pkg/etcdclient"
 		staticpod  = "pkg/staticpod"
+		kubeadm    = "pkg/kubeadm"
 		iostreams  = "plugins/internal/iostreams"
 		exitcode   = "plugins/internal/exitcode"
 		output     = "plugins/internal/output"
@@ -64,6 +65,7 @@ func Table() []Row {
 		// First floor: one live thing each.
 		{etcdclient, []string{hint, newfile}, library()},
 		{staticpod, []string{hint, yamledit}, ground()},
+		{kubeadm, []string{hint, yamledit}, ground()},
 
 		// The command trees.
 		{iostreams, nil, tree()},
