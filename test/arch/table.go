@@ -37,6 +37,7 @@ func Table() []Row {
 		etcdclient = "pkg/etcdclient"
 		staticpod  = "pkg/staticpod"
 		kubeadm    = "pkg/kubeadm"
+		journal    = "pkg/journal"
 		iostreams  = "plugins/internal/iostreams"
 		exitcode   = "plugins/internal/exitcode"
 		output     = "plugins/internal/output"
@@ -66,6 +67,7 @@ func Table() []Row {
 		{etcdclient, []string{hint, newfile}, library()},
 		{staticpod, []string{hint, yamledit}, ground()},
 		{kubeadm, []string{hint, yamledit}, ground()},
+		{journal, []string{hint, durable}, ground()},
 
 		// The command trees.
 		{iostreams, nil, tree()},

@@ -59,6 +59,15 @@ func (f FS) Create(path string) (*File, error) {
 	return &File{File: file, fs: f}, nil
 }
 
+// Append opens a file that exists to write behind what it holds.
+func (f FS) Append(path string) (*File, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &File{File: file, fs: f}, nil
+}
+
 // WriteFile creates a file with the given content and syncs it.
 func (f FS) WriteFile(path string, content []byte) error {
 	file, err := f.Create(path)

@@ -1,0 +1,191 @@
+package journal
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/etcd-restore/etcd-restore/pkg/internal/durable"
+	"github.com/etcd-restore/etcd-restore/pkg/internal/hint"
+)
+
+// Folder holds the runs of a node, and is locked by this process.
+type Folder struct {
+	Path string
+	fs   durable.FS
+	now  func() time.Time
+	lock *os.File
+}
+
+// Options are for tests.
+type Options struct {
+	FS  durable.FS
+	Now func() time.Time // nil is the clock
+}
+
+// Open makes the folder if there is none, and locks it until Close or until the
+// process ends, however it ends.
+func Open(path string, o Options) (*Folder, error) {
+	f := &Folder{Path: path, fs: o.FS, now: o.Now}
+	if f.now == nil {
+		f.now = time.Now
+	}
+	if err := f.fs.Mkdir(path); err == nil {
+		if err := f.fs.SyncDir(filepath.Dir(path)); err != nil {
+			return nil, err
+		}
+	} else if !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("make the folder for runs: %w", err)
+	}
+	var err error
+	if f.lock, err = openSafe(path); err != nil {
+		return nil, err
+	}
+	switch err := durable.Lock(f.lock); {
+	case errors.Is(err, unix.EWOULDBLOCK):
+		f.Close()
+		return nil, hint.New(fmt.Errorf("%w in %s", ErrLocked, path), "wait for it, or look for it: fuser -v %s", hint.Path(path))
+	case err != nil:
+		f.Close()
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	if err := f.sweep(); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// openSafe opens a directory that nobody else can write to. What is below it is
+// then nobody else's either.
+func openSafe(path string) (*os.File, error) {
+	dir, err := durable.OpenOwnDir(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrFolder, err)
+	}
+	info, err := dir.Stat()
+	if err == nil && info.Mode().Perm()&0o022 != 0 {
+		err = hint.New(fmt.Errorf("%w: others may write to %s (%v)", ErrFolder, path, info.Mode().Perm()), "run chmod 0700 %s, and look at what is in it first", hint.Path(path))
+	}
+	if err != nil {
+		dir.Close()
+		return nil, err
+	}
+	return dir, nil
+}
+
+// Close ends the lock.
+func (f *Folder) Close() { _ = f.lock.Close() }
+
+const unborn = ".new-"
+
+// sweep removes runs that were not born yet when their process was killed.
+func (f *Folder) sweep() error {
+	entries, err := os.ReadDir(f.Path)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if name, ok := strings.CutPrefix(e.Name(), unborn); ok && isRun(name) {
+			if err := f.fs.RemoveAll(filepath.Join(f.Path, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+var runName = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}Z-[a-z2-7]{6}$`)
+
+func isRun(name string) bool { return runName.MatchString(name) }
+
+func (f *Folder) newName() string {
+	return f.now().UTC().Format("20060102T150405Z") + "-" + strings.ToLower(rand.Text()[:6])
+}
+
+// Summary is a run as a list shows it.
+type Summary struct {
+	Name  string
+	State State
+	Err   error // why State is not known
+}
+
+// List reads all runs, the oldest first. It needs no lock and changes nothing.
+func List(path string) ([]Summary, error) {
+	entries, err := os.ReadDir(path) // sorted, and names begin with the time
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	var runs []Summary
+	for _, e := range entries {
+		if !isRun(e.Name()) {
+			continue
+		}
+		s := Summary{Name: e.Name()}
+		if content, err := readRun(filepath.Join(path, e.Name())); err != nil {
+			s.Err = err
+		} else {
+			s.State = content.state
+		}
+		runs = append(runs, s)
+	}
+	return runs, nil
+}
+
+// Create begins a run, unless another is not finished: that one must be resumed or
+// rolled back first.
+func (f *Folder) Create(plan []byte) (*Run, error) {
+	runs, err := List(f.Path)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range runs {
+		if r.Err != nil {
+			return nil, fmt.Errorf("%w: %s: %w", ErrUnfinished, r.Name, r.Err)
+		}
+		if r.State.Outcome == "" {
+			return nil, hint.New(fmt.Errorf("%w: %s", ErrUnfinished, r.Name), "resume it or roll it back first")
+		}
+	}
+	name := f.newName()
+	if err := f.build(filepath.Join(f.Path, unborn+name), plan); err != nil {
+		return nil, errors.Join(fmt.Errorf("begin a run: %w", err), f.fs.RemoveAll(filepath.Join(f.Path, unborn+name)))
+	}
+	if err := f.fs.Rename(filepath.Join(f.Path, unborn+name), filepath.Join(f.Path, name)); err != nil {
+		return nil, errors.Join(fmt.Errorf("begin a run: %w", err), f.fs.RemoveAll(filepath.Join(f.Path, unborn+name)))
+	}
+	return f.Resume(name)
+}
+
+// Resume opens a run of that name, finished or not. With "" it is the one that is
+// not finished.
+func (f *Folder) Resume(name string) (*Run, error) {
+	if name == "" {
+		runs, err := List(f.Path)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range runs {
+			if r.Err != nil || r.State.Outcome == "" {
+				name = r.Name
+			}
+		}
+		if name == "" {
+			return nil, fmt.Errorf("%w: all in %s are finished", ErrNoRun, f.Path)
+		}
+	}
+	if !isRun(name) {
+		return nil, fmt.Errorf("%w: %q", ErrNoRun, name)
+	}
+	return f.open(name)
+}
