@@ -25,9 +25,7 @@ func TestKilledAtEveryBoundary(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			counting := prepare(t, tc.back)
-			if died := counting.child(t, 0); died {
-				t.Fatal("nobody was to be killed")
-			}
+			must(t, runJob(counting))
 			count := counting.boundaries(t)
 			if count < 15 {
 				t.Fatalf("only %d boundaries: the seam is not where the work is", count)
@@ -146,9 +144,7 @@ func (j job) next(t *testing.T, back bool) {
 	}
 	if !finished {
 		j.Back = back
-		if died := j.child(t, 0); died {
-			t.Fatal("nobody was to be killed")
-		}
+		must(t, runJob(j))
 	}
 	if runs, err = journal.List(j.Folder); err != nil || len(runs) != 1 {
 		t.Fatalf("%d runs, %v", len(runs), err)

@@ -33,7 +33,12 @@ func steps() []string { return []string{"stage", "stop", "cutover"} }
 
 func TestMain(m *testing.M) {
 	if text := os.Getenv(jobVariable); text != "" {
-		if err := runJob(text); err != nil {
+		var j job
+		err := json.Unmarshal([]byte(text), &j)
+		if err == nil {
+			err = runJob(j)
+		}
+		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -42,11 +47,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func runJob(text string) error {
-	var j job
-	if err := json.Unmarshal([]byte(text), &j); err != nil {
-		return err
-	}
+func runJob(j job) error {
 	met := 0
 	boundary := func(string, string) {
 		if met++; met == j.KillAt {

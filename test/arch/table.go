@@ -38,6 +38,7 @@ func Table() []Row {
 		staticpod  = "pkg/staticpod"
 		kubeadm    = "pkg/kubeadm"
 		journal    = "pkg/journal"
+		workflow   = "pkg/workflow"
 		iostreams  = "plugins/internal/iostreams"
 		exitcode   = "plugins/internal/exitcode"
 		output     = "plugins/internal/output"
@@ -68,6 +69,7 @@ func Table() []Row {
 		{staticpod, []string{hint, yamledit}, ground()},
 		{kubeadm, []string{hint, yamledit}, ground()},
 		{journal, []string{hint, durable}, ground()},
+		{workflow, []string{hint, journal}, ground()},
 
 		// The command trees.
 		{iostreams, nil, tree()},
