@@ -155,6 +155,41 @@ func TestPaths(t *testing.T) {
 	}
 }
 
+func TestKubelet(t *testing.T) {
+	t.Parallel()
+	const config = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nstaticPodPath: /etc/kubernetes/manifests\n"
+	const flags = "KUBELET_KUBEADM_ARGS=\"--pod-infra-container-image=x --container-runtime-endpoint=unix:///run/old.sock\"\n"
+	for name, tc := range map[string]struct {
+		config, flags string
+		want          kubeadm.Kubelet
+	}{
+		"endpoint in the configuration": {config + "containerRuntimeEndpoint: unix:///run/x.sock\n", "", kubeadm.Kubelet{StaticPodPath: "/etc/kubernetes/manifests", RuntimeEndpoint: "unix:///run/x.sock"}},
+		"endpoint in the flags":         {config, flags, kubeadm.Kubelet{StaticPodPath: "/etc/kubernetes/manifests", RuntimeEndpoint: "unix:///run/old.sock"}},
+		"no endpoint":                   {config, "KUBELET_KUBEADM_ARGS=\"\"\n", kubeadm.Kubelet{StaticPodPath: "/etc/kubernetes/manifests"}},
+		"no static pods":                {"kind: KubeletConfiguration\n", "", kubeadm.Kubelet{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			node := kubeadm.Node{Root: t.TempDir()}
+			write(t, node.Path("/var/lib/kubelet/config.yaml"), []byte(tc.config))
+			if tc.flags != "" {
+				write(t, node.Path("/var/lib/kubelet/kubeadm-flags.env"), []byte(tc.flags))
+			}
+			if got, err := node.Kubelet(); err != nil || got != tc.want {
+				t.Errorf("got %+v, %v, want %+v", got, err, tc.want)
+			}
+		})
+	}
+	node := kubeadm.Node{Root: t.TempDir()}
+	if _, err := node.Kubelet(); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v, want ErrNotExist", err)
+	}
+	write(t, node.Path("/var/lib/kubelet/config.yaml"), []byte("{"))
+	if _, err := node.Kubelet(); !errors.Is(err, kubeadm.ErrConfig) {
+		t.Errorf("got %v, want ErrConfig", err)
+	}
+}
+
 func write(t *testing.T, path string, text []byte) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {

@@ -30,9 +30,9 @@ var (
 
 // Errors of etcd's flags.
 var (
-	// ErrWrapped is returned for a container that starts etcd through something
-	// else, so that its flags are not in the manifest.
-	ErrWrapped = errors.New("etcd is started by another program")
+	// ErrWrapped is returned for a container that starts its program through
+	// something else, so that the flags are not in the manifest.
+	ErrWrapped = errors.New("started by another program")
 	// ErrConfigFile is returned for an etcd that reads its configuration from a
 	// file: it ignores all flags then.
 	ErrConfigFile = errors.New("etcd is configured by a file")

@@ -26,10 +26,12 @@ type Flag struct {
 	known  bool
 }
 
-// Flags are the flags of an etcd.
+// Flags are the flags of a program.
 type Flags struct {
 	command map[string]Flag
 	env     environment
+	etcd    bool // it looks into its environment, and its defaults are known
+	envFrom bool
 }
 
 // DefaultQuota is the limit of the database if --quota-backend-bytes is 0, in
@@ -47,19 +49,34 @@ func (c *Container) program() string {
 
 // EtcdFlags reads the flags of a container that runs etcd.
 func (c *Container) EtcdFlags() (Flags, error) {
+	f, err := c.ProgramFlags("etcd")
+	if err != nil {
+		return Flags{}, err
+	}
+	f.etcd, f.envFrom = true, c.EnvFrom
+	switch file, err := f.Get("config-file"); {
+	case err != nil:
+		return Flags{}, err
+	case file.Value != "":
+		return Flags{}, hint.New(fmt.Errorf("%w: --config-file=%s", ErrConfigFile, file.Value), "etcd ignores its flags then: write the file's settings as flags into the manifest")
+	}
+	return f, nil
+}
+
+// ProgramFlags reads the flags that a container gives to any program of the
+// control plane. What is not given is "".
+func (c *Container) ProgramFlags(program string) (Flags, error) {
 	f := Flags{command: map[string]Flag{}, env: c.environment()}
 	words := slices.Concat(c.Command, c.Args)
 	if p := c.program(); p != "" {
-		if p != "etcd" {
-			return Flags{}, hint.New(fmt.Errorf("%w: container %q runs %q", ErrWrapped, c.Name, p), "let the container's command begin with etcd, its flags as separate words")
+		if p != program {
+			return Flags{}, hint.New(fmt.Errorf("%w: container %q runs %q", ErrWrapped, c.Name, p),
+				"let the container's command begin with %s, its flags as separate words", program)
 		}
 		words = words[1:]
 	}
 	if err := f.readWords(words); err != nil {
-		return Flags{}, err
-	}
-	if file := f.lookup("config-file"); file.Value != "" || !file.known {
-		return Flags{}, hint.New(fmt.Errorf("%w: --config-file=%s", ErrConfigFile, file.Value), "etcd ignores its flags then: write the file's settings as flags into the manifest")
+		return Flags{}, fmt.Errorf("container %q: %w", c.Name, err)
 	}
 	return f, nil
 }
@@ -74,7 +91,7 @@ func (f Flags) readWords(words []string) error {
 		name, dashed := strings.CutPrefix(word, "-")
 		name = strings.TrimPrefix(name, "-")
 		if !dashed || name == "" || strings.HasPrefix(name, "-") || strings.HasPrefix(name, "=") {
-			return fmt.Errorf("%w: etcd does not start with the word %q", ErrManifest, word)
+			return fmt.Errorf("%w: no program starts with the word %q", ErrManifest, word)
 		}
 		name, value, whole := strings.Cut(name, "=")
 		if !whole {
@@ -89,13 +106,16 @@ func (f Flags) readWords(words []string) error {
 	return nil
 }
 
-// Names are the flags that are given, in the command or in the environment.
+// Names are the flags that are given, in the command or in etcd's environment.
 func (f Flags) Names() []string {
 	var names []string
 	for name := range f.command {
 		names = append(names, name)
 	}
 	for variable := range f.env {
+		if !f.etcd {
+			break
+		}
 		if name, ok := strings.CutPrefix(variable, "ETCD_"); ok {
 			names = append(names, strings.ReplaceAll(strings.ToLower(name), "_", "-"))
 		}
@@ -118,12 +138,15 @@ func (f Flags) lookup(name string) Flag {
 	if flag, ok := f.command[name]; ok {
 		return flag
 	}
+	if !f.etcd {
+		return Flag{"", FromDefault, true}
+	}
 	variable := "ETCD_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 	if v, ok := f.env[variable]; ok && (v.value != "" || !v.known) {
 		return Flag{v.value, FromEnvironment, v.known}
 	}
 	value, known := f.fallback(name)
-	return Flag{value, FromDefault, known}
+	return Flag{value, FromDefault, known && !f.envFrom}
 }
 
 // fallback is what etcd does without a flag, which for some depends on others.

@@ -33,6 +33,7 @@ type Container struct {
 	Args       []string
 	WorkingDir string
 	Env        []EnvVar
+	EnvFrom    bool // more variables come from where the manifest does not tell
 	Mounts     []Mount
 }
 
@@ -122,6 +123,7 @@ func (r *reader) container(v yamledit.Value) Container {
 		Args:       list(r, v.Get("args"), r.text),
 		WorkingDir: r.text(v.Get("workingDir")),
 		Env:        list(r, v.Get("env"), r.env),
+		EnvFrom:    len(v.Get("envFrom").Items()) > 0,
 		Mounts:     list(r, v.Get("volumeMounts"), r.mount),
 	}
 }

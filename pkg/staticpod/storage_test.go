@@ -84,6 +84,7 @@ func TestStorageRefuses(t *testing.T) {
 		"name from the kubelet":      {"command: [etcd]\nworkingDir: /a\nenv: [{name: ETCD_NAME, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}]" + mounted, one, staticpod.ErrUnknown},
 		"sub-path from the kubelet":  {"command: [etcd, --data-dir=/a]\nvolumeMounts: [{name: d, mountPath: /a, subPathExpr: $(X)}]", one, staticpod.ErrUnknown},
 		"a mount hides the new data": {"command: [etcd, --data-dir=/a]\nvolumeMounts: [{name: d, mountPath: /a}, {name: e, mountPath: /a/member/wal}]", one + "\n- {name: e, hostPath: {path: /fast}}", staticpod.ErrShared},
+		"more environment":           {"command: [etcd, --data-dir=/a]\nenvFrom: [{configMapRef: {name: x}}]" + mounted, one, staticpod.ErrUnknown},
 		"two of them":                {"command: [etcd, --data-dir=/a]" + mounted + "\n- {name: second, command: [/bin/etcd]}", one, staticpod.ErrSeveral},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -228,5 +229,27 @@ func TestDefaults(t *testing.T) {
 		if flag, err := flags.Get(name); err != nil || flag.Value != want || flag.Source != staticpod.FromDefault {
 			t.Errorf("--%s is %+v, %v", name, flag, err)
 		}
+	}
+}
+
+// The other programs of the control plane have flags, too, but neither etcd's
+// environment nor its defaults.
+func TestProgramFlags(t *testing.T) {
+	t.Parallel()
+	m := parse(t, pod("command: [kube-apiserver, --encryption-provider-config=/etc/enc.yaml, --secure-port, '6443']\nenv: [{name: ETCD_NAME, value: x}]", "[]"))
+	flags, err := m.Pod.Containers[0].ProgramFlags("kube-apiserver")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"encryption-provider-config": "/etc/enc.yaml", "secure-port": "6443", "name": "", "data-dir": ""} {
+		if got := get(t, flags, name); got != want {
+			t.Errorf("--%s is %q, want %q", name, got, want)
+		}
+	}
+	if names := strings.Join(flags.Names(), " "); names != "encryption-provider-config secure-port" {
+		t.Error(names)
+	}
+	if _, err := m.Pod.Containers[0].ProgramFlags("etcd"); !errors.Is(err, staticpod.ErrWrapped) {
+		t.Errorf("got %v, want ErrWrapped", err)
 	}
 }

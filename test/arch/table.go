@@ -69,7 +69,7 @@ func Table() []Row {
 		{staticpod, []string{hint, yamledit}, ground()},
 		{kubeadm, []string{hint, yamledit}, ground()},
 		{journal, []string{hint, durable}, ground()},
-		{workflow, []string{hint, journal}, ground()},
+		{workflow, []string{journal}, ground()},
 
 		// The command trees.
 		{iostreams, nil, tree()},
