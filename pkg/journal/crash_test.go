@@ -16,14 +16,12 @@ import (
 // way forward and on its way back. Whatever the moment, the journal does not say
 // less than was done, and the next process can go on and can go back.
 func TestKilledAtEveryBoundary(t *testing.T) {
-	t.Parallel()
 	for name, tc := range map[string]struct{ back, then bool }{
 		"forward, then on":   {false, false},
 		"forward, then back": {false, true},
 		"back, then back":    {true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			counting := prepare(t, tc.back)
 			must(t, runJob(counting))
 			count := counting.boundaries(t)

@@ -40,7 +40,6 @@ func must(t *testing.T, errs ...error) {
 }
 
 func TestLock(t *testing.T) {
-	t.Parallel()
 	path := filepath.Join(t.TempDir(), "runs")
 	first := open(t, path)
 	if _, err := journal.Open(path, journal.Options{}); !errors.Is(err, journal.ErrLocked) {
@@ -54,7 +53,6 @@ func TestLock(t *testing.T) {
 }
 
 func TestFolderRefuses(t *testing.T) {
-	t.Parallel()
 	dir := t.TempDir()
 	must(t, os.Mkdir(filepath.Join(dir, "real"), 0o700), os.Symlink("real", filepath.Join(dir, "link")),
 		os.Mkdir(filepath.Join(dir, "open"), 0o700), os.Chmod(filepath.Join(dir, "open"), 0o777), os.WriteFile(filepath.Join(dir, "file"), nil, 0o600))
@@ -66,7 +64,6 @@ func TestFolderRefuses(t *testing.T) {
 }
 
 func TestOneUnfinishedRun(t *testing.T) {
-	t.Parallel()
 	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 	f, err := journal.Open(filepath.Join(t.TempDir(), "runs"), journal.Options{Now: func() time.Time { now = now.Add(time.Second); return now }})
 	must(t, err)
@@ -104,7 +101,6 @@ func TestOneUnfinishedRun(t *testing.T) {
 }
 
 func TestOrder(t *testing.T) {
-	t.Parallel()
 	f := open(t, filepath.Join(t.TempDir(), "runs"))
 	defer f.Close()
 	r := create(t, f)
@@ -134,7 +130,6 @@ func TestOrder(t *testing.T) {
 
 // A torn end never counts, wherever it was torn, and the next line takes its place.
 func TestTornAnywhere(t *testing.T) {
-	t.Parallel()
 	path := filepath.Join(t.TempDir(), "runs")
 	f := open(t, path)
 	defer f.Close()
@@ -170,7 +165,6 @@ func TestTornAnywhere(t *testing.T) {
 }
 
 func TestDamage(t *testing.T) {
-	t.Parallel()
 	for name, spoil := range map[string]func(dir string) error{
 		"plan changed":    func(dir string) error { return os.WriteFile(filepath.Join(dir, "plan.json"), []byte("{}"), 0o600) },
 		"plan lost":       func(dir string) error { return os.Remove(filepath.Join(dir, "plan.json")) },
@@ -181,7 +175,6 @@ func TestDamage(t *testing.T) {
 		"order":           edit(func(text string) string { return strings.Replace(text, `"intent"`, `"done"`, 1) }),
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			f := open(t, filepath.Join(t.TempDir(), "runs"))
 			defer f.Close()
 			r := create(t, f)
@@ -208,7 +201,6 @@ func edit(change func(string) string) func(string) error {
 }
 
 func TestKeep(t *testing.T) {
-	t.Parallel()
 	dir := t.TempDir()
 	f := open(t, filepath.Join(dir, "runs"))
 	defer f.Close()

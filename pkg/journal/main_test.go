@@ -31,6 +31,9 @@ const manifest = "kind: Pod # \r\n\x00 any bytes"
 
 func steps() []string { return []string{"stage", "stop", "cutover"} }
 
+// No test here runs in parallel: between its fork and its exec a child process
+// holds a copy of every lock that is open in this one, and so keeps it taken for a
+// moment after it was given back.
 func TestMain(m *testing.M) {
 	if text := os.Getenv(jobVariable); text != "" {
 		var j job
