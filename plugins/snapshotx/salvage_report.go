@@ -78,10 +78,13 @@ func (o *SalvageOptions) words(r *salvage.Report) string {
 // verdict says what the directories prove.
 func verdict(r *salvage.Report) string {
 	var b strings.Builder
-	if r.Majority {
-		b.WriteString("Every acknowledged write is included:")
-	} else {
+	switch {
+	case !r.Majority:
 		b.WriteString("It is not proven that every acknowledged write is included:")
+	case r.Tail == salvage.TailCommitted && r.Unproven > 0:
+		b.WriteString("Every acknowledged write is in the directories, but maybe in what is left out:")
+	default:
+		b.WriteString("Every acknowledged write is included:")
 	}
 	for i, c := range r.Configurations {
 		if i > 0 {
