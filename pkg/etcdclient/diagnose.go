@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/etcd-restore/etcd-restore/pkg/internal/hint"
@@ -100,7 +101,7 @@ func explainTLS(err error) error {
 		next = "use a host name or an address that the member's certificate names"
 	case errors.As(err, &received) && received.Op == "remote error":
 		next = "give a client certificate that the members' CA signed"
-	case errors.As(err, &noTLS), errors.Is(err, io.EOF):
+	case errors.As(err, &noTLS), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
 		is, next = ErrUnreachable, "the member seems to serve without TLS: use http:// and no certificates"
 		err = fmt.Errorf("TLS handshake: %w", err)
 	default:

@@ -130,7 +130,7 @@ func TestFullDisk(t *testing.T) {
 		c.log = append(c.log, request(2, i+4, &pb.InternalRaftRequest{Put: &pb.PutRequest{Key: fmt.Append(nil, i), Value: value}}), state(2, i+4))
 	}
 	dir := c.make(t)
-	for _, size := range []string{"32k", "100k", "200k", "1m", "4m", "6m"} {
+	for _, size := range []string{"32k", "100k", "200k", "1m", "4m", "5m"} {
 		t.Run(size, func(t *testing.T) {
 			t.Parallel()
 			small := t.TempDir()

@@ -153,7 +153,7 @@ func TestSalvageForms(t *testing.T) {
 func TestSalvageFailures(t *testing.T) {
 	t.Parallel()
 	c := dead(t, etcdtest.V35)
-	m1, m2, work := c.Members[0].DataDir, c.Members[1].DataDir, t.TempDir()
+	m1, m2, work, empty := c.Members[0].DataDir, c.Members[1].DataDir, t.TempDir(), t.TempDir()
 	out := filepath.Join(work, "s.db")
 	for line, tc := range map[string]struct {
 		code int
@@ -169,7 +169,8 @@ func TestSalvageFailures(t *testing.T) {
 		"salvage " + m2 + " -o " + filepath.Join(work, "none/s.db"): {2, "does not exist"},
 		"salvage " + m2 + " -o " + work:                             {2, "it is a directory"},
 		"salvage " + m1 + " -o " + out:                              {1, "member/wal"},
-		"salvage " + work + " -o " + out:                            {1, "it is empty"},
+		"salvage " + empty + " -o " + out:                           {1, "it is empty"},
+		"salvage " + work + " -o " + out:                            {2, "which must not change"},
 		"salvage " + filepath.Join(work, "none") + " -o " + out:     {1, "no such file"},
 	} {
 		refused(t, run(t, strings.Fields(line)...), tc.code, tc.want)

@@ -151,7 +151,7 @@ func (c *Cluster) reconfigure(t T, what string, change func(context.Context) err
 // learns of it, has ended.
 func (c *Cluster) Remove(t T, m *Member) {
 	t.Helper()
-	client, id := c.Client(t), c.id(t, m)
+	client, id := c.client(t, m), c.id(t, m) // m would stop before it answers
 	c.reconfigure(t, "remove "+m.Name, func(ctx context.Context) error {
 		_, err := client.MemberRemove(ctx, id)
 		return err
@@ -209,9 +209,15 @@ func (c *Cluster) Endpoints() []string {
 // and closed at the end of the test.
 func (c *Cluster) Client(t T) *clientv3.Client {
 	t.Helper()
+	return c.client(t, nil)
+}
+
+// client leaves one of the members out.
+func (c *Cluster) client(t T, not *Member) *clientv3.Client {
+	t.Helper()
 	var voters []string
 	for _, m := range c.Members {
-		if !m.Learner {
+		if !m.Learner && m != not {
 			voters = append(voters, m.ClientURL)
 		}
 	}

@@ -67,6 +67,12 @@ func (s *scene) lendBriefly(t *testing.T, w *writer) (*tail, []*etcdtest.Member)
 	w.must(t, grant(id, briefly))
 	w.must(t, w.put(w.life.prefix+"00", id))
 	w.must(t, w.put(w.life.prefix+"01", id))
+	// A leader without followers gives up after its election timeout at the earliest.
+	// etcd grants no lease for less than one and a half of those.
+	awaitCondition(t, "the lease to be about to end", func() bool {
+		resp, err := w.client.TimeToLive(t.Context(), id)
+		return err == nil && resp.TTL <= 3
+	})
 	return s.loseFollowers(t)
 }
 
