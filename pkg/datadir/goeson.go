@@ -21,14 +21,14 @@ func (s *segment) goesOn() (bool, error) {
 	if !ok {
 		return false, nil
 	}
-	rest := io.NewSectionReader(file, s.off, s.size-s.off)
+	rest := &counted{SectionReader: io.NewSectionReader(file, s.off, s.size-s.off), left: maxSearch}
 	for at := int64(frameHeader); at < rest.Size(); {
 		next, err := nonzero(rest, at)
 		if err != nil || next < 0 {
 			return false, err
 		}
 		end, later := chainedWrites(rest, next)
-		if later {
+		if later || rest.left < 0 {
 			return true, nil
 		}
 		at = max(end, next+frameHeader)
@@ -36,9 +36,25 @@ func (s *segment) goesOn() (bool, error) {
 	return false, nil
 }
 
+// maxSearch bounds how much is read to find a record behind a hole, in bytes. What
+// looks like the beginnings of so many records was not left by a crash.
+const maxSearch = 512 << 20
+
+// counted counts what is read, and every call as a block.
+type counted struct {
+	*io.SectionReader
+	left int64
+}
+
+// ReadAt implements io.ReaderAt.
+func (c *counted) ReadAt(b []byte, off int64) (int, error) {
+	c.left -= max(int64(len(b)), 4096)
+	return c.SectionReader.ReadAt(b, off)
+}
+
 // nonzero returns the offset, a multiple of 8, of the first bytes from at on that
 // are not zero, or -1.
-func nonzero(r *io.SectionReader, at int64) (int64, error) {
+func nonzero(r *counted, at int64) (int64, error) {
 	var block [4096]byte
 	for at+frameHeader <= r.Size() {
 		n, err := r.ReadAt(block[:], at)
@@ -58,7 +74,7 @@ func nonzero(r *io.SectionReader, at int64) (int64, error) {
 // chainedWrites follows records, each of which continues the checksum of the one
 // before, from an offset. It returns where they end and whether entries come
 // after a state that came after entries.
-func chainedWrites(r *io.SectionReader, at int64) (end int64, later bool) {
+func chainedWrites(r *counted, at int64) (end int64, later bool) {
 	var before *walpb.Record
 	entries, state := false, false
 	for {
@@ -80,7 +96,7 @@ func chainedWrites(r *io.SectionReader, at int64) (end int64, later bool) {
 
 // recordAt returns the record of the frame at an offset and where the next frame
 // is, or nil.
-func recordAt(r *io.SectionReader, at int64) (rec *walpb.Record, next int64) {
+func recordAt(r *counted, at int64) (rec *walpb.Record, next int64) {
 	var header [frameHeader]byte
 	if _, err := r.ReadAt(header[:], at); err != nil {
 		return nil, 0

@@ -36,7 +36,7 @@ func TestReaderTellsDamageFromTorn(t *testing.T) {
 		"zero sector":       func(b []byte, from, _ int) { at := (from + 511) / 512 * 512; clear(b[at : at+512]) },
 		"zero record":       func(b []byte, from, to int) { clear(b[from:to]) },
 		"zero length":       func(b []byte, from, _ int) { clear(b[from : from+frameHeader]) },
-		"length beyond":     func(b []byte, from, _ int) { b[from+6] ^= 0x40 },
+		"length beyond":     func(b []byte, from, _ int) { b[from+3] ^= 0x01 },
 		"length into zeros": func(b []byte, from, _ int) { b[from+2] ^= 0x01 },
 	}
 	for name, damage := range damages {

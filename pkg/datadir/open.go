@@ -41,6 +41,9 @@ func Open(dir string, opts Options) (*Dir, error) {
 	if d.lock, err = lockShared(d.DB); err != nil {
 		return nil, fmt.Errorf("open data directory %s: %w", dir, err)
 	}
+	if err := logLocked(d.WALDir); err != nil { // it may be of another member's db
+		return nil, errors.Join(fmt.Errorf("open data directory %s: %w", dir, err), d.lock.Close())
+	}
 	return d, nil
 }
 
@@ -139,4 +142,23 @@ func lockShared(db string) (*os.File, error) {
 		return nil, hint.New(fmt.Errorf("%w: it holds the lock on %s", ErrInUse, db), "stop that etcd first, or read its live status")
 	}
 	return nil, fmt.Errorf("find out whether an etcd is running by the lock on %s: %w", db, err)
+}
+
+// logLocked is ErrInUse if a running etcd holds the locks with which it excludes
+// others from its log. It takes none.
+func logLocked(walDir string) error {
+	found, err := segments(os.DirFS(walDir))
+	if err != nil || len(found) == 0 {
+		return nil // for the reader to explain
+	}
+	last := filepath.Join(walDir, found[len(found)-1].file)
+	f, err := os.OpenFile(last, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil // likewise
+	}
+	defer f.Close()
+	if lockedByEtcd(f) {
+		return hint.New(fmt.Errorf("%w: it holds the lock on %s", ErrInUse, last), "stop that etcd first, or read its live status")
+	}
+	return nil
 }

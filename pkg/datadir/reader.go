@@ -211,6 +211,9 @@ func (r *Reader) read() (*walpb.Record, error) {
 func (r *Reader) tornOr(unfinished bool, cause error) error {
 	pos := r.current.pos()
 	if unfinished && len(r.rest) == 0 {
+		if err := r.cut(); err != nil {
+			return err
+		}
 		later, err := r.current.goesOn()
 		if err != nil {
 			return fmt.Errorf("read %s: %w", pos, err)
@@ -223,12 +226,24 @@ func (r *Reader) tornOr(unfinished bool, cause error) error {
 	return fmt.Errorf("%w: %s: %w", ErrCorrupt, pos, cause)
 }
 
+// cut is ErrCorrupt if the log has lost its end.
+func (r *Reader) cut() error {
+	_, err := fs.Stat(r.fsys, r.current.name+".broken") // what etcd has repaired
+	if err := r.current.cut(*r.opened, err == nil); err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrCorrupt, r.current.pos(), err)
+	}
+	return nil
+}
+
 // checkEnd looks behind the zero length that ends a segment. In the last one,
 // anything there is what remains of a write whose beginning was lost; in an
 // earlier one, the checksum at the head of the next would tell.
 func (r *Reader) checkEnd() error {
 	if len(r.rest) > 0 {
 		return io.EOF
+	}
+	if err := r.cut(); err != nil {
+		return err
 	}
 	zero, err := r.current.zeroToEnd()
 	if err != nil {

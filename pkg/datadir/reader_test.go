@@ -24,13 +24,14 @@ type log [][]byte
 func (l log) fs() fstest.MapFS {
 	files := fstest.MapFS{
 		"0.tmp":                        {Data: []byte("what etcd prepares for its next segment")},
-		WALName(0, 0) + ".broken":      {Data: []byte("what etcd has repaired")},
 		"000000000000000a-0x1.wal":     {Data: []byte("nothing that etcd writes")},
 		"lost+found":                   {Mode: fs.ModeDir},
 		"0000000000000000-00000000.wa": {Data: nil},
 	}
 	for i, b := range l {
-		files[WALName(uint64(i), uint64(i*100))] = &fstest.MapFile{Data: b}
+		name := WALName(uint64(i), uint64(i*100))
+		files[name] = &fstest.MapFile{Data: b}
+		files[name+".broken"] = &fstest.MapFile{Data: []byte("what etcd has repaired")} // so that it may be short
 	}
 	return files
 }
@@ -176,7 +177,7 @@ func TestReaderRefusesDamage(t *testing.T) {
 		{"segments swapped", func(l log) { l[0], l[1] = l[1], l[0] }, WALName(1, 100) + " at offset 0"},
 		{"flipped bit in the data", func(l log) { l[2][ends[4]+200] ^= 1 }, "checksum is"},
 		{"flipped bit in an earlier segment", func(l log) { l[0][ends[4]+200] ^= 1 }, WALName(0, 0)},
-		{"length in an earlier segment beyond the file", func(l log) { l[0][ends[0]+6] = 0x7f }, "ends within a record"},
+		{"length in an earlier segment beyond the file", func(l log) { l[0][ends[0]+6] = 0x7f }, "is no length of a record"},
 		{"garbage", func(l log) { copy(l[2][ends[2]:], bytes.Repeat([]byte{8, 0, 0, 0, 0, 0, 0, 0}, 10)) }, "at offset"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -248,6 +249,8 @@ func TestReaderRefusesForeignRecords(t *testing.T) {
 func TestReaderSegments(t *testing.T) {
 	t.Parallel()
 	data := &fstest.MapFile{Data: []byte{}}
+	whole := &fstest.MapFile{Data: make([]byte, wal.SegmentSizeBytes)}
+	cut := &fstest.MapFile{Data: make([]byte, wal.SegmentSizeBytes-1)}
 	for _, tc := range []struct {
 		name  string
 		files fstest.MapFS
@@ -255,14 +258,17 @@ func TestReaderSegments(t *testing.T) {
 	}{
 		{"none", fstest.MapFS{"0.tmp": data}, ErrNotDataDir},
 		{"one", fstest.MapFS{WALName(0, 0): data}, nil},
-		{"oldest ones purged", fstest.MapFS{WALName(8, 10): data, WALName(9, 11): data, WALName(10, 12): data}, nil},
+		{"oldest ones purged", fstest.MapFS{WALName(8, 10): data, WALName(9, 11): data, WALName(10, 12): whole}, nil},
+		{"the last one cut", fstest.MapFS{WALName(8, 10): data, WALName(9, 11): cut}, ErrCorrupt},
+		{"the last one cut by etcd", fstest.MapFS{WALName(8, 10): data, WALName(9, 11): cut, WALName(9, 11) + ".broken": data}, nil},
+		{"the only one small", fstest.MapFS{WALName(0, 0): cut}, nil}, // as a restore makes it
 		{"one missing", fstest.MapFS{WALName(8, 10): data, WALName(10, 11): data}, ErrCorrupt},
 		{"one twice", fstest.MapFS{WALName(8, 10): data, WALName(8, 11): data}, ErrCorrupt},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			r, err := newReader(tc.files)
-			if err == nil {
+			for err == nil {
 				_, err = r.Next()
 			}
 			if want := cmp.Or(tc.want, io.EOF); !errors.Is(err, want) {

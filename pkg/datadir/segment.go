@@ -10,12 +10,18 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+
+	"go.etcd.io/etcd/server/v3/storage/wal"
 )
 
 // maxRecord bounds the memory that a damaged length can claim in a huge or
 // sparse file. etcd's largest records are requests, of 1.5 MB unless
 // --max-request-bytes says otherwise, and no gRPC message exceeds this.
 const maxRecord = 512 << 20
+
+// maxSegment bounds the time that a segment takes to read. etcd begins another at
+// 64 MB, or behind the record that reaches beyond.
+const maxSegment = 1 << 30
 
 // errCut is what a segment returns where its data ends within a frame.
 var errCut = errors.New("the segment ends within a record")
@@ -73,14 +79,28 @@ func openSegment(fsys fs.FS, name string) (*segment, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
+	switch {
+	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%w: segment %s is no regular file", ErrNotDataDir, name)
+	case info.Size() > maxSegment:
+		return nil, fmt.Errorf("%w: segment %s has %d bytes, which no etcd writes", ErrCorrupt, name, info.Size())
 	}
 	f, err := fsys.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	return &segment{name: name, file: f, r: bufio.NewReaderSize(f, 1<<16), size: info.Size()}, nil
+}
+
+// cut tells why a segment that is the last one cannot be as etcd left it: etcd makes
+// segments of a size and fills them from the front. Only the first may be smaller,
+// if a restore made it, and one that etcd has repaired, which leaves a copy of what
+// it was.
+func (s *segment) cut(name segmentName, repaired bool) error {
+	if name.seq == 0 || s.size >= wal.SegmentSizeBytes || repaired {
+		return nil
+	}
+	return fmt.Errorf("the segment has been cut: it has %d bytes, etcd makes them %d", s.size, wal.SegmentSizeBytes)
 }
 
 // frame reads the next frame. The record is valid until the next call; body is
@@ -104,11 +124,11 @@ func (s *segment) frame() (record, body []byte, err error) {
 		return nil, nil, io.EOF
 	}
 	length, padding := splitLength(field)
-	if length+padding > remaining-frameHeader {
+	switch { // a header lies within one sector: it was written as a whole or not at all
+	case padding != -length&7, length > maxRecord:
+		return nil, nil, fmt.Errorf("%w: %s: %016x is no length of a record", ErrCorrupt, s.pos(), field)
+	case length+padding > remaining-frameHeader:
 		return nil, nil, errCut
-	}
-	if length > maxRecord {
-		return nil, nil, fmt.Errorf("%w: %s: a record of %d bytes", ErrCorrupt, s.pos(), length)
 	}
 	s.buf = slices.Grow(s.buf[:0], int(length+padding))[:length+padding]
 	if err := s.fill(s.buf); err != nil {
