@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/etcd-restore/etcd-restore/pkg/datadir"
+	"github.com/etcd-restore/etcd-restore/pkg/schema"
 )
 
 // configuration is who votes from an entry of the log on.
@@ -64,6 +65,42 @@ func (m *member) knownConfiguration(upTo uint64) configuration {
 		}
 	}
 	return newConfiguration(m.applied(), voters, learners)
+}
+
+// checkOwn refuses a db that is of another cluster than the log beside it: neither
+// knows any member of the other.
+func (m *member) checkOwn() error {
+	if m.dbErr != nil || len(m.facts.Members) == 0 {
+		return nil
+	}
+	list, err := m.configurations(m.applied(), m.applied())
+	if err != nil {
+		return err
+	}
+	known := slices.Concat(list[0].voters, list[0].learners)
+	if len(known) == 0 || slices.ContainsFunc(m.facts.Members, func(of schema.Member) bool { return slices.Contains(known, of.ID) }) {
+		return nil
+	}
+	return conflict("the database of %s lists other members than its log: it is of another cluster", m.Dir)
+}
+
+// forced returns the entry with which etcd was started on the directory alone, with
+// --force-new-cluster, unless members were added since: then it has dropped the end
+// of its log. No request to remove a member has such an entry without an ID.
+func (m *member) forced() (at uint64) {
+	for _, e := range m.log.ConfChanges {
+		var cc raftpb.ConfChange
+		if proto.Unmarshal(e.Data, &cc) != nil {
+			continue // refused where it counts
+		}
+		switch {
+		case cc.GetType() == raftpb.ConfChangeRemoveNode && cc.GetId() == 0:
+			at = e.GetIndex()
+		case cc.GetType() != raftpb.ConfChangeRemoveNode && cc.GetId() != 0:
+			at = 0
+		}
+	}
+	return at
 }
 
 // confState is who votes with a raft snapshot. Since etcd 3.5 the log says so

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -107,7 +108,7 @@ func conf(term, index uint64, kind raftpb.ConfChangeType, id uint64, promote boo
 	if err != nil {
 		panic(err)
 	}
-	data, err := proto.Marshal(&raftpb.ConfChange{Type: kind.Enum(), NodeId: new(id), Context: context})
+	data, err := proto.Marshal(&raftpb.ConfChange{Id: new(index), Type: kind.Enum(), NodeId: new(id), Context: context})
 	if err != nil {
 		panic(err)
 	}
@@ -129,6 +130,10 @@ func (c crafted) make(t *testing.T) string {
 	if err := os.MkdirAll(datadir.SnapDir(dir), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	// A server that another test starts meanwhile would, between fork and exec, hold
+	// copies of the locks that etcd's packages take here, and the directory seem in use.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	c.makeDB(t, datadir.DBPath(dir))
 	c.makeLog(t, datadir.WALDir(dir))
 	return dir

@@ -80,7 +80,6 @@ func TestTornTail(t *testing.T) {
 			clear(b[at : at+512])
 			overwrite(t, path, b)
 		},
-		"the last segment empty": func(path string, _ []byte) { overwrite(t, path, nil) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

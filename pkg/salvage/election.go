@@ -1,10 +1,11 @@
 package salvage
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"slices"
-
-	"golang.org/x/sync/errgroup"
+	"sync"
 )
 
 // election is the outcome of comparing all directories.
@@ -20,14 +21,13 @@ type election struct {
 // an error.
 func elect(ctx context.Context, sources []Source) (*election, error) {
 	e := &election{members: make([]*member, len(sources))}
-	g, ctx := errgroup.WithContext(ctx)
+	errs := make([]error, len(sources)) // all of them: somebody is going to fix one after the other
+	var wg sync.WaitGroup
 	for i, src := range sources {
-		g.Go(func() (err error) {
-			e.members[i], err = examine(ctx, src)
-			return err
-		})
+		wg.Go(func() { e.members[i], errs[i] = examine(ctx, src) })
 	}
-	if err := g.Wait(); err != nil {
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
 		return e, err
 	}
 	if err := compareAll(e.members); err != nil {
@@ -64,14 +64,12 @@ func (e *election) decide() error {
 func furthest(members []*member) *member {
 	return slices.MaxFunc(members, func(a, b *member) int {
 		switch {
-		case a.ahead(b):
+		case a.ahead(b), b.dbErr != nil && a.dbErr == nil && !b.ahead(a):
 			return 1
-		case b.ahead(a), a.dbErr != nil && b.dbErr == nil, a.applied() < b.applied():
+		case b.ahead(a), a.dbErr != nil && b.dbErr == nil:
 			return -1
-		case a.applied() > b.applied():
-			return 1
 		}
-		return 0
+		return cmp.Compare(a.applied(), b.applied())
 	})
 }
 
@@ -92,7 +90,9 @@ func (e *election) crown(m *member) (err error) {
 	if e.configurations, err = m.configurations(min(m.commit(), last), last); err != nil {
 		return unusable(err)
 	}
-	e.majority = m.noVote == "" && !slices.ContainsFunc(e.configurations, func(c configuration) bool { return e.votes(c) < c.quorum() })
+	// What somebody knows to be committed, and this log does not have, was acknowledged.
+	whole := m.noVote == "" && m.forced() == 0 && e.knownBeyond(last) == 0
+	e.majority = whole && !slices.ContainsFunc(e.configurations, func(c configuration) bool { return e.votes(c) < c.quorum() })
 	return nil
 }
 

@@ -43,6 +43,25 @@ func compareSnapshots(a, b *member, committed uint64) (overlap bool, err error) 
 	return overlap, nil
 }
 
+// compareDBs compares how far two databases have come. An entry makes one revision
+// at most, so the one that holds more entries is not behind the other, and ahead by
+// no more than those. A directory that was restored and never started has the log
+// of any cluster with its token and members.
+func compareDBs(a, b *member) error {
+	if a.dbErr != nil || b.dbErr != nil || a.applied() == 0 || b.applied() == 0 {
+		return nil // one of them says nothing
+	}
+	if a.applied() > b.applied() {
+		a, b = b, a
+	}
+	ahead, entries := b.revision-a.revision, b.applied()-a.applied()
+	if ahead < 0 || uint64(ahead) > entries {
+		return conflict("the database of %s is at revision %d with entry %d, that of %s at revision %d with entry %d",
+			a.Dir, a.revision, a.applied(), b.Dir, b.revision, b.applied())
+	}
+	return nil
+}
+
 // compareAll refuses members that are not of one cluster, or not all different,
 // or whose logs contradict each other.
 func compareAll(members []*member) error {
@@ -56,6 +75,9 @@ func compareAll(members []*member) error {
 					"give each member once, as it was when it stopped")
 			}
 			if _, err := compare(a, b, min(a.commit(), b.commit())); err != nil {
+				return err
+			}
+			if err := compareDBs(b, a); err != nil {
 				return err
 			}
 		}

@@ -45,6 +45,10 @@ func examine(ctx context.Context, src Source) (*member, error) {
 		m.dbErr = fmt.Errorf("%w: the log begins at entry %d, but the db ends at %d", datadir.ErrIncomplete, first, m.applied())
 	}
 	m.noVote = m.whyNoVote()
+	if err := m.checkOwn(); err != nil {
+		m.close()
+		return nil, unusable(err)
+	}
 	return m, nil
 }
 
@@ -189,5 +193,5 @@ func known(text string) error {
 
 func damagedDB(dir string, err error) error {
 	return hint.New(fmt.Errorf("the database of %s: %w", dir, err),
-		"salvage needs a sound one: leave this directory out, or restore the last snapshot with `etcdctl-snapshot-x restore SNAPSHOT --seen-data-dir %s`", hint.Path(dir))
+		"salvage needs a sound one: leave this directory out, and what only its log holds is lost, or restore the last snapshot: etcdctl-snapshot-x restore SNAPSHOT --bump-revision=auto")
 }

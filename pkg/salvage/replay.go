@@ -17,9 +17,9 @@ const (
 )
 
 // replay applies what the log of a member holds beyond the database at path, up
-// to an entry.
-func (m *member) replay(ctx context.Context, path string, to uint64, keepAlarms bool, p Progress) error {
-	return supervised(ctx, func(lg *zap.Logger) error {
+// to an entry. It returns what a person should know of it.
+func (m *member) replay(ctx context.Context, path string, to uint64, keepAlarms bool, p Progress) (notes []string, err error) {
+	err = supervised(ctx, func(lg *zap.Logger) error {
 		s, err := openStore(lg, path, m.logBytes())
 		if err != nil {
 			return err
@@ -29,10 +29,14 @@ func (m *member) replay(ctx context.Context, path string, to uint64, keepAlarms 
 			err = s.awaitCompaction(ctx)
 		}
 		if err == nil && !keepAlarms {
-			s.dropAlarms()
+			notes = s.dropAlarms()
 		}
 		return errors.Join(err, s.close())
 	})
+	if err != nil { // it may not have ended
+		return nil, err
+	}
+	return notes, nil
 }
 
 // applyLog applies the entries that stand, while they are read.

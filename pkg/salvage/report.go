@@ -19,6 +19,7 @@ type Report struct {
 	Directories    []Directory     `json:"directories"`
 	Configurations []Configuration `json:"configurations"` // all that the majority was counted for
 	Majority       bool            `json:"majority"`       // every acknowledged write is in the winner's log
+	Complete       bool            `json:"complete"`       // and in the snapshot
 
 	CommittedIndex uint64 `json:"committedIndex"` // entries up to here are known to be committed
 	LastIndex      uint64 `json:"lastIndex"`      // of the winner's log
@@ -107,6 +108,7 @@ func (e *election) report(tail Tail) *Report {
 		r.AppliedIndex = e.proven
 	}
 	r.Replayed = r.AppliedIndex - e.winner.applied()
+	r.Complete = r.Majority && r.AppliedIndex == last
 	for _, m := range e.members {
 		r.Directories = append(r.Directories, e.directory(m))
 	}
@@ -195,6 +197,9 @@ func (e *election) notes() []string {
 		if d := m.log.Damage; d != nil && !d.CutShort {
 			notes = append(notes, fmt.Sprintf("%s: the log is damaged at %s, where nothing is needed any more: the database holds it", m.Dir, d.At))
 		}
+		if at := m.forced(); at > 0 {
+			notes = append(notes, fmt.Sprintf("%s: etcd was started there with --force-new-cluster (entry %d): what it then dropped of its log is gone", m.Dir, at))
+		}
 		if m.dbErr != nil && m != e.winner {
 			notes = append(notes, fmt.Sprintf("%s: its database cannot be used, only its log: %v", m.Dir, m.dbErr))
 		}
@@ -221,6 +226,7 @@ func (r *Report) setMembers(list []schema.Member) {
 		for i, voter := range c.Voters {
 			c.Voters[i] = cmp.Or(names[voter], voter)
 		}
+		slices.Sort(c.Voters)
 	}
 	slices.SortFunc(r.Members, func(a, b Member) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
 }

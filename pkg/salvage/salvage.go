@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/etcd-restore/etcd-restore/pkg/datadir"
 	"github.com/etcd-restore/etcd-restore/pkg/internal/hint"
@@ -53,19 +54,30 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 // checkOutput refuses an output that is there, or that would change a directory
 // which is only to be read.
 func checkOutput(cfg Config) error {
-	output, err := filepath.Abs(cfg.Output)
-	if err != nil {
+	if err := newfile.Check(cfg.Output, false); err != nil {
 		return err
 	}
+	output := resolved(filepath.Dir(cfg.Output)) + string(filepath.Separator)
 	for _, src := range cfg.Sources {
-		for _, dir := range []string{src.Dir, cmp.Or(src.WALDir, src.Dir)} {
-			if abs, err := filepath.Abs(dir); err == nil && strings.HasPrefix(output, abs+string(filepath.Separator)) {
+		for _, dir := range []string{src.Dir, cmp.Or(src.WALDir, datadir.WALDir(src.Dir)), datadir.SnapDir(src.Dir)} {
+			if strings.HasPrefix(output, resolved(dir)+string(filepath.Separator)) {
 				return hint.New(fmt.Errorf("%w: the snapshot %s would lie in the directory %s, which must not change", ErrConfig, cfg.Output, dir),
 					"choose another place for it")
 			}
 		}
 	}
-	return newfile.Check(cfg.Output, false)
+	return nil
+}
+
+// resolved is the absolute path without symbolic links, as far as it exists.
+func resolved(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return path
 }
 
 func prepare(ctx context.Context, cfg Config) (*election, error) {
@@ -145,13 +157,14 @@ func (e *election) write(ctx context.Context, cfg Config, r *Report) error {
 	if err := e.winner.copyDB(ctx, out, cfg.Progress); err != nil {
 		return out.Explain(err)
 	}
-	err = e.winner.replay(ctx, out.Part(), r.AppliedIndex, cfg.KeepAlarms, cfg.Progress)
+	notes, err := e.winner.replay(ctx, out.Part(), r.AppliedIndex, cfg.KeepAlarms, cfg.Progress)
 	if err != nil {
 		if err = out.Explain(err); errors.Is(err, newfile.ErrNoSpace) {
 			return err
 		}
 		return explainReplay(err)
 	}
+	r.Notes = append(r.Notes, notes...)
 	if err := seal(ctx, out, r, cfg.Progress); err != nil {
 		return out.Explain(err)
 	}
@@ -168,8 +181,11 @@ func (e *election) write(ctx context.Context, cfg Config, r *Report) error {
 // explainReplay adds the next step to an error that says what etcd's packages made
 // of the log.
 func explainReplay(err error) error {
-	if !errors.Is(err, ErrReplay) {
+	switch {
+	case !errors.Is(err, ErrReplay):
 		return unusable(err)
+	case errors.Is(err, syscall.ENOMEM):
+		return hint.New(err, "the database and its log are mapped: raise the limit, as with ulimit -v unlimited")
 	}
 	return hint.New(err, "the directories are as they were; start etcd on a copy of one to see what it says of it")
 }

@@ -115,11 +115,18 @@ func (s *store) awaitCompaction(ctx context.Context) error {
 	}
 }
 
-// dropAlarms clears what would make a restored cluster refuse writes.
-func (s *store) dropAlarms() {
+// dropAlarms clears what would make a restored cluster refuse writes, and tells
+// of each.
+func (s *store) dropAlarms() (notes []string) {
 	for _, a := range s.alarms.Get(pb.AlarmType_NONE) {
 		s.alarms.Deactivate(types.ID(a.MemberID), a.Alarm)
+		note := fmt.Sprintf("the alarm %s of member %x was dropped (--keep-alarms keeps it)", a.Alarm, a.MemberID)
+		if a.Alarm == pb.AlarmType_CORRUPT {
+			note += ": its data differed from that of the others; find out whose is right"
+		}
+		notes = append(notes, note)
 	}
+	return notes
 }
 
 // setApplied says up to which entry the log is in the database. etcd 3.4 knows
