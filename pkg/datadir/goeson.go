@@ -40,7 +40,7 @@ func (s *segment) goesOn() (bool, error) {
 // looks like the beginnings of so many records was not left by a crash.
 const maxSearch = 512 << 20
 
-// counted counts what is read, and every call as a block.
+// counted counts what is read, and every call as several words.
 type counted struct {
 	*io.SectionReader
 	left int64
@@ -48,16 +48,17 @@ type counted struct {
 
 // ReadAt implements io.ReaderAt.
 func (c *counted) ReadAt(b []byte, off int64) (int, error) {
-	c.left -= max(int64(len(b)), 4096)
+	c.left -= max(int64(len(b)), 64)
 	return c.SectionReader.ReadAt(b, off)
 }
 
 // nonzero returns the offset, a multiple of 8, of the first bytes from at on that
 // are not zero, or -1.
 func nonzero(r *counted, at int64) (int64, error) {
-	var block [4096]byte
+	var buf [4096]byte
+	block := buf[:frameHeader] // most often it is there
 	for at+frameHeader <= r.Size() {
-		n, err := r.ReadAt(block[:], at)
+		n, err := r.ReadAt(block, at)
 		if err != nil && err != io.EOF {
 			return -1, err
 		}
@@ -67,6 +68,7 @@ func nonzero(r *counted, at int64) (int64, error) {
 			}
 		}
 		at += int64(n / frameHeader * frameHeader)
+		block = buf[:]
 	}
 	return -1, nil
 }

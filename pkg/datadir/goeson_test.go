@@ -2,9 +2,13 @@ package datadir
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
 )
@@ -58,5 +62,59 @@ func TestReaderTellsDamageFromTorn(t *testing.T) {
 				t.Errorf("%s in record %d, of the last write: error %v (torn: %t), want a torn end", name, record, err, torn)
 			}
 		}
+	}
+}
+
+// Whatever stands behind a hole, it is not searched for ever, nor a file of any size
+// read: such things are damage.
+func TestReaderBoundsItsWork(t *testing.T) {
+	t.Parallel()
+	whole, ends := writesLog(3)
+	for name, word := range map[string]uint64{"small lengths": 64, "large lengths": 1 << 19, "no lengths": 0x0123456789abcdef} {
+		l := whole.clone()
+		junk := make([]byte, 0, 32<<20)
+		for len(junk) < cap(junk) {
+			junk = binary.LittleEndian.AppendUint64(junk, word)
+		}
+		clear(l[0][ends[2] : ends[2]+frameHeader])
+		l[0] = append(l[0], junk...)
+		start := time.Now()
+		if _, torn, err := l.read(t); !torn && !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%s: error %v (torn: %t)", name, err, torn)
+		}
+		if took := time.Since(start); took > time.Minute {
+			t.Errorf("%s: it took %s", name, took)
+		}
+	}
+	walDir := t.TempDir()
+	path := filepath.Join(walDir, WALName(0, 0))
+	if err := os.WriteFile(path, whole[0], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, 300<<30); err != nil {
+		t.Fatal(err)
+	}
+	r, err := NewReader(walDir)
+	if err == nil {
+		_, err = r.Next()
+	}
+	if !errors.Is(err, ErrCorrupt) {
+		t.Errorf("a segment of 300 GiB: %v", err)
+	}
+}
+
+// A large record of which the disk has written all but a sector is a write that was
+// not finished, however much of it there is to search.
+func TestReaderTornLargeRecord(t *testing.T) {
+	t.Parallel()
+	w := &walEncoder{}
+	w.record(recordCRC, nil)
+	w.record(recordMetadata, Metadata{MemberID: 7, ClusterID: 9}.encode())
+	before := len(w.buf)
+	w.message(recordEntry, &raftpb.Entry{Index: new(uint64(1)), Term: new(uint64(2)), Data: bytes.Repeat([]byte{0xAB, 1, 2}, 1<<20)})
+	at := (before + 1<<20) / 512 * 512
+	clear(w.buf[at : at+512])
+	if recs, torn, err := (log{append(w.buf, make([]byte, 64<<10)...)}).read(t); err != io.EOF || !torn || len(recs) != 1 {
+		t.Errorf("%d records, error %v (torn: %t), want a torn end", len(recs), err, torn)
 	}
 }

@@ -276,3 +276,23 @@ func TestDBFor(t *testing.T) {
 		}
 	}
 }
+
+// The log of a running etcd is noticed by the locks on it, whatever db is beside it.
+func TestOpenLogInUse(t *testing.T) {
+	t.Parallel()
+	c := etcdtest.New(t, etcdtest.Config{Version: etcdtest.V37})
+	c.Start(t)
+	running, copied := c.Members[0].DataDir, dataDir(t)
+	options := datadir.Options{WALDir: datadir.WALDir(running)}
+	if _, err := datadir.Open(copied, options); !errors.Is(err, datadir.ErrInUse) {
+		t.Errorf("got error %v, want ErrInUse", err)
+	}
+	c.Kill(t)
+	d, err := datadir.Open(copied, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
