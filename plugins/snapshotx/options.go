@@ -22,7 +22,7 @@ func newOptions() *Options {
 // AddFlags adds --write-out and --progress.
 func (o *Options) AddFlags(fs *pflag.FlagSet) {
 	fs.VarP(&o.Format, "write-out", "w", "form of the result: simple, table, json or fields")
-	fs.Var(&o.Progress, "progress", "form of the progress on stderr: auto, bar, plain, json or none")
+	fs.Var(&o.Progress, "progress", "progress on stderr: auto, bar, plain, json or none")
 }
 
 // registerCompletion offers the values of the flags of AddFlags to the shell.

@@ -25,11 +25,11 @@ A FILE is a snapshot or a copy of member/snap/db, compressed with zstd or not. A
 DIR is the data directory of a stopped member, or DIR,WAL-DIR: every request in
 its log that its database does not hold yet may have made one revision more. A
 URL, or host:port, is a live member. Where nothing sets a limit, the table says
-"open": a copy was taken earlier, a torn log may have held more, a running member
-goes on. Without arguments it asks the members of --endpoints, if that is given.
+"open": a copy was taken earlier, a torn log may have held more, a running
+member goes on. Without arguments it asks the members of --endpoints, if given.
 
---for SNAPSHOT also decides by how much a restore of it has to raise the revision
-to clear all that, as "restore --bump-revision=auto" would, with the same proof.
+--for SNAPSHOT also decides by how much a restore of it has to raise the
+revision to clear all that, as "restore --bump-revision=auto" would, with the same proof.
 Nothing is ever written to. What cannot be read is an error, after the rest has
 been printed; then nothing is decided.
 
@@ -38,8 +38,8 @@ been printed; then nothing is decided.
   etcdctl-snapshot-x revision /var/lib/etcd snapshot.db
 
   # The bump for a restore: one member is alive, one left its disk
-  etcdctl-snapshot-x revision https://10.0.0.1:2379 /mnt/m2/etcd --for snapshot.db \
-    --cacert ca.crt --cert client.crt --key client.key
+  etcdctl-snapshot-x revision https://10.0.0.1:2379 /mnt/m2/etcd \
+    --for snapshot.db --cacert ca.crt --cert client.crt --key client.key
 
   # The number alone
   etcdctl-snapshot-x revision /var/lib/etcd --for snapshot.db -w json | jq .restore.bump`,

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -32,6 +33,9 @@ func Run(ctx context.Context, streams Streams, args []string) int {
 		args = args[1:]
 	}
 	root.SetArgs(args)
+	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		dropBackquotes(root)
+	}
 	err := root.ExecuteContext(ctx)
 	code := exitcode.Of(err, exitTable())
 	if code == exitcode.Interrupted {
@@ -93,6 +97,8 @@ files, for etcd 3.4 to 3.7. A global flag can also be set as ETCDCTL_<FLAG>.
 		panic(err) // a flag that does not exist: found by any test that makes a root
 	}
 	showConnectionFlagsOnlyWhereUsed(root)
+	// Flags within 80 columns, as all else.
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
 
 	root.AddGroup(
 		&cobra.Group{ID: groupLive, Title: "Live members:"},
@@ -109,6 +115,17 @@ files, for etcd 3.4 to 3.7. A global flag can also be set as ETCDCTL_<FLAG>.
 		NewCmdVersion(streams, opts),
 	)
 	return root
+}
+
+// dropBackquotes takes the marks of the values' names from the texts of all flags:
+// a shell is shown the texts as they are.
+func dropBackquotes(cmd *cobra.Command) {
+	drop := func(f *pflag.Flag) { f.Usage = strings.ReplaceAll(f.Usage, "`", "") }
+	cmd.PersistentFlags().VisitAll(drop)
+	cmd.Flags().VisitAll(drop)
+	for _, verb := range cmd.Commands() {
+		dropBackquotes(verb)
+	}
 }
 
 // acceptIgnored adds flags of etcdutl that have nothing to do here, so that its

@@ -23,11 +23,15 @@ with everything that their logs hold beyond their databases.
 
 The directory with the longest log wins, as it would win an election. With the
 directories of a majority every acknowledged write is in it, and the result says
-so. With fewer, the end of the log proves nothing: --tail decides about it.
+so. With fewer that is not proven, and --tail must say what becomes of the
+entries that are not known to be committed: include keeps them, which is the
+default with a majority, and committed leaves them out.
 
-A DIR whose log is elsewhere is given as DIR,WAL-DIR. The directories are only
-read, and must not change: no etcd may run on them. What is written is a snapshot
-like any other, for restore, verify and etcdutl.
+A DIR whose log is elsewhere is given as DIR,WAL-DIR, or with one --wal-dir for
+each DIR, in their order. The directories are only read, and must not change: no
+etcd may run on them. Give each as its member left it, copied by a tool that
+verifies. What is written is a snapshot like any other, for restore, verify and
+etcdutl. A dry run exits with 0 whatever it says is needed.
 
 ` + exitcode.Help(exitcode.OK, exitcode.Failed, exitcode.BadUsage, exitcode.Integrity, exitcode.Refused, exitcode.Interrupted),
 		Example: `  # Two of three members are left on disk: nothing acknowledged is lost
@@ -40,8 +44,9 @@ like any other, for restore, verify and etcdutl.
   etcdctl-snapshot-x salvage /var/lib/etcd -o salvaged.db --tail=include
 
   # Then
-  etcdctl-snapshot-x restore salvaged.db --seen-data-dir /var/lib/etcd --bump-revision=auto --mark-compacted \
-    --data-dir /var/lib/etcd-new --name m1 --initial-cluster m1=https://10.0.0.1:2380`,
+  etcdctl-snapshot-x restore salvaged.db --data-dir /var/lib/etcd-new \
+    --name m1 --initial-cluster m1=https://10.0.0.1:2380 \
+    --bump-revision=auto --seen-data-dir /var/lib/etcd`,
 		GroupID: groupOffline,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -88,8 +93,8 @@ type SalvageOptions struct {
 // AddFlags adds the flags that only salvage has.
 func (o *SalvageOptions) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVarP(&o.Output, "output", "o", "", "`FILE` to write the snapshot to")
-	fs.StringSliceVar(&o.WALDirs, "wal-dir", nil, "`DIR` of the log, one for each data directory in their order (default: member/wal in it)")
-	fs.StringVar(&o.Tail, "tail", "", "`include` or committed: what becomes of entries that are not known to be committed (default: include, with a majority)")
+	fs.StringArrayVar(&o.WALDirs, "wal-dir", nil, "`DIR` of the log, one for each data directory in order")
+	fs.StringVar(&o.Tail, "tail", "", "`WHAT` becomes of the unproven end: include or committed")
 	fs.BoolVar(&o.AllowPartial, "allow-partial", false, "take what stands before the damage in a log")
 	fs.BoolVar(&o.KeepAlarms, "keep-alarms", false, "leave alarms raised")
 	fs.BoolVar(&o.DryRun, "dry-run", false, "hold the election, report it and write nothing")
@@ -108,6 +113,8 @@ func (o *SalvageOptions) Validate() error {
 	switch {
 	case o.Output == "" && !o.DryRun:
 		return errors.New("--output is missing: the file to write the snapshot to")
+	case o.Output == stdin:
+		return errors.New("--output must name a file: standard output has the report")
 	case o.Tail != "" && o.Tail != string(salvage.TailInclude) && o.Tail != string(salvage.TailCommitted):
 		return fmt.Errorf("--tail must be include or committed, not %q", o.Tail)
 	case len(o.WALDirs) > 0 && len(o.WALDirs) != len(o.Dirs):
@@ -124,7 +131,7 @@ func (o *SalvageOptions) Run(ctx context.Context) error {
 	}
 	if o.DryRun {
 		report, err := salvage.Examine(ctx, cfg)
-		return errors.Join(o.print(report), err)
+		return o.failed(report, err)
 	}
 	reporter := o.Reporter(o.streams)
 	defer reporter.Finish()
@@ -132,17 +139,18 @@ func (o *SalvageOptions) Run(ctx context.Context) error {
 	report, err := salvage.Run(ctx, cfg)
 	reporter.Finish()
 	if err != nil {
-		return errors.Join(o.print(report), err)
+		return o.failed(report, err)
 	}
-	return printDone(o.Options, o.streams, "salvaged into "+o.Output, o.result(report))
+	return printDone(o.Options, o.streams, "salvaged into "+o.Output, o.report(report))
 }
 
-// print shows how the election went, if there was one.
-func (o *SalvageOptions) print(report *salvage.Report) error {
+// failed shows how the election went, if there was one, although nothing is made
+// of it. In a dry run err may be nil.
+func (o *SalvageOptions) failed(report *salvage.Report, err error) error {
 	if report == nil {
-		return nil
+		return err
 	}
-	return o.result(report).Print(o.streams.Out, o.Format)
+	return errors.Join(o.report(report).Print(o.streams.Out, o.Format), err)
 }
 
 // sources are the directories, each with its log.

@@ -3,11 +3,28 @@ package snapshotx
 import (
 	"cmp"
 	"fmt"
+	"io"
+	"os"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/etcd-restore/etcd-restore/pkg/salvage"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/output"
 )
+
+// salvageReport words how the election went and what came of it.
+type salvageReport struct {
+	*salvage.Report
+	sources []salvage.Source
+	dryRun  bool
+	none    bool // there is no file, though there should be one
+}
+
+func (o *SalvageOptions) report(r *salvage.Report) salvageReport {
+	_, err := os.Lstat(o.Output)
+	return salvageReport{r, o.sources(), o.DryRun, !o.DryRun && os.IsNotExist(err)}
+}
 
 // salvageJSON is the form of -w json.
 type salvageJSON struct {
@@ -15,23 +32,113 @@ type salvageJSON struct {
 	*salvage.Report
 }
 
-func (o *SalvageOptions) result(r *salvage.Report) output.Result {
-	return output.Result{
-		JSON:   salvageJSON{o.DryRun, r},
-		Simple: o.words(r),
-		Fields: []output.Field{
-			{Name: "Path", Column: "path", Value: r.Path},
-			{Name: "Revision", Column: "revision", Value: r.Revision},
-			{Name: "Winner", Column: "winner", Value: winner(r).Name},
-			{Name: "Majority", Column: "majority", Value: r.Majority},
-			{Name: "Tail", Column: "tail", Value: string(r.Tail)},
-			{Name: "Committed", Column: "committed", Value: r.CommittedIndex},
-			{Name: "Last", Column: "last", Value: r.LastIndex},
-			{Name: "Applied", Column: "applied", Value: r.AppliedIndex},
-			{Name: "Size", Column: "size", Value: r.Size, Text: output.Size(r.Size)},
-			{Name: "SHA256", Column: "sha256", Value: r.SHA256},
-		},
+// Print writes the report. The forms table and fields have every directory of its
+// own before the result.
+func (r salvageReport) Print(w io.Writer, format output.Format) error {
+	result := output.Result{JSON: salvageJSON{r.dryRun, r.Report}, Simple: r.words(), Fields: r.fields()}
+	switch format {
+	case output.Table:
+		if err := output.WriteTable(w, directoryHeader(), r.rows()); err != nil {
+			return err
+		}
+		result.Fields = narrow(result.Fields)
+	case output.Fields:
+		for _, d := range r.Directories {
+			if err := (output.Result{Fields: directoryFields(d)}).Print(w, format); err != nil {
+				return err
+			}
+		}
 	}
+	return result.Print(w, format)
+}
+
+func directoryHeader() []string {
+	return []string{"name", "term", "log to", "committed", "revision", "vote", "directory"}
+}
+
+func (r salvageReport) rows() (rows [][]string) {
+	for _, d := range r.Directories {
+		vote := "no"
+		if d.Vote {
+			vote = "yes"
+		}
+		dir := d.Dir
+		if d.WALDir != "" {
+			dir += "," + d.WALDir
+		}
+		rows = append(rows, []string{
+			output.Clean(d.Name), fmt.Sprint(d.Term), fmt.Sprint(d.LastIndex), fmt.Sprint(d.CommitIndex), fmt.Sprint(d.Revision),
+			vote, output.Clean(dir),
+		})
+	}
+	return rows
+}
+
+// directoryFields are a directory in the form fields.
+func directoryFields(d salvage.Directory) []output.Field {
+	return []output.Field{
+		{Name: "Directory", Value: d.Dir},
+		{Name: "Log directory", Value: d.WALDir},
+		{Name: "Member", Value: d.MemberID},
+		{Name: "Member name", Value: d.Name},
+		{Name: "Term", Value: d.Term},
+		{Name: "Last entry", Value: d.LastIndex},
+		{Name: "Committed entry", Value: d.CommitIndex},
+		{Name: "Consistent index", Value: d.ConsistentIndex},
+		{Name: "Database revision", Value: d.Revision},
+		{Name: "Vote", Value: d.Vote},
+		{Name: "Sound", Value: d.Sound},
+		{Name: "Why", Value: d.Why},
+	}
+}
+
+// fields are the result. Of a snapshot that is not there nothing is said.
+func (r salvageReport) fields() (fields []output.Field) {
+	add := func(name string, value any) {
+		fields = append(fields, output.Field{Name: name, Column: strings.ToLower(name), Value: value})
+	}
+	add("Written", r.Path != "")
+	if r.Path != "" {
+		add("Path", r.Path)
+		add("Revision", r.Revision)
+		fields = append(fields, output.Field{Name: "Size", Column: "size", Value: r.Size, Text: output.Size(r.Size)})
+		add("SHA256", r.SHA256)
+	}
+	add("Winner", winner(r.Report).Name)
+	add("Majority", r.Majority)
+	add("Complete", complete(r.Report))
+	for _, line := range voterLines(r.Report) {
+		add("Voters", line)
+	}
+	add("Tail", string(r.Tail))
+	add("Committed", r.CommittedIndex)
+	add("Last", r.LastIndex)
+	add("Applied", r.AppliedIndex)
+	if r.Lost != nil {
+		add("Lost", lostWords(r.Lost))
+	}
+	for _, note := range r.Notes {
+		add("Note", note)
+	}
+	for _, need := range r.Needs {
+		add("Needed", needWords(r.Report, need))
+	}
+	return fields
+}
+
+// narrow breaks sentences into lines that leave room for the names in a table.
+func narrow(fields []output.Field) (lines []output.Field) {
+	for _, f := range fields {
+		if !slices.Contains([]string{"Voters", "Lost", "Note", "Needed"}, f.Name) {
+			lines = append(lines, f)
+			continue
+		}
+		for _, line := range output.Wrap(fmt.Sprint(f.Value), 64) {
+			lines = append(lines, output.Field{Column: f.Column, Value: line})
+			f.Column = ""
+		}
+	}
+	return lines
 }
 
 func winner(r *salvage.Report) (d salvage.Directory) {
@@ -43,8 +150,8 @@ func winner(r *salvage.Report) (d salvage.Directory) {
 	return d
 }
 
-// words tells a person how the election went and what came of it.
-func (o *SalvageOptions) words(r *salvage.Report) string {
+// words tells it to a person.
+func (r salvageReport) words() string {
 	var b strings.Builder
 	if r.Path != "" {
 		fmt.Fprintf(&b, "Salvaged into %s\n", r.Path)
@@ -59,66 +166,127 @@ func (o *SalvageOptions) words(r *salvage.Report) string {
 		fmt.Fprintf(&b, "  log to entry %d of term %d, committed to %d\n", d.LastIndex, d.Term, d.CommitIndex)
 		fmt.Fprintf(&b, "  database to entry %d, revision %d\n", d.ConsistentIndex, d.Revision)
 	}
-	b.WriteString("\n" + verdict(r) + "\n" + tailWords(r) + "\n")
+	b.WriteString("\n" + verdict(r.Report) + "\n" + tailWords(r.Report) + "\n")
 	if r.Lost != nil {
-		fmt.Fprintf(&b, "lost: what the log held behind entry %d (%s)\n", r.Lost.After, r.Lost.At)
+		b.WriteString(folded("lost: " + lostWords(r.Lost)))
 	}
 	for _, note := range r.Notes {
-		fmt.Fprintf(&b, "note: %s\n", note)
+		b.WriteString(folded("note: " + note))
 	}
-	for _, n := range r.Needs {
-		b.WriteString(needWords(n))
+	for _, need := range r.Needs {
+		b.WriteString(folded("needed: " + needWords(r.Report, need)))
 	}
-	if r.Path != "" {
-		b.WriteString("\nnext:\n" + o.nextCommand(r))
+	switch {
+	case r.Path != "":
+		b.WriteString("\nnext:\n" + r.nextCommand())
+	case r.none:
+		b.WriteString("\nNothing was written.")
 	}
 	return strings.TrimRight(b.String(), "\n")
 }
 
+// folded is a text in lines of at most 80 columns, as far as its words allow.
+func folded(text string) string {
+	return strings.Join(output.Wrap(text, 78), "\n  ") + "\n"
+}
+
+// complete reports whether every acknowledged write is in the snapshot, or would be.
+func complete(r *salvage.Report) bool {
+	return r.Majority && (r.Tail != salvage.TailCommitted || r.Unproven == 0)
+}
+
+// isOrWouldBe is the verb for what holds of a snapshot that need not be there.
+func isOrWouldBe(r *salvage.Report) string {
+	if r.Path == "" {
+		return "would be"
+	}
+	return "is"
+}
+
 // verdict says what the directories prove.
 func verdict(r *salvage.Report) string {
-	var b strings.Builder
+	is := isOrWouldBe(r)
+	claim := "It is not proven that every acknowledged write " + is + " included:"
 	switch {
-	case !r.Majority:
-		b.WriteString("It is not proven that every acknowledged write is included:")
-	case r.Tail == salvage.TailCommitted && r.Unproven > 0:
-		b.WriteString("Every acknowledged write is in the directories, but maybe in what is left out:")
-	default:
-		b.WriteString("Every acknowledged write is included:")
+	case complete(r):
+		claim = "Every acknowledged write " + is + " included:"
+	case r.Majority:
+		claim = "Every acknowledged write is in the directories, but maybe in what " + is + " left out:"
 	}
+	voters := strings.Join(voterLines(r), "; ")
+	if line := claim + " " + voters; utf8.RuneCountInString(line) <= 80 {
+		claim = line
+	} else {
+		claim += "\n  " + strings.Join(output.Wrap(voters, 78), "\n  ")
+	}
+	if r.Majority {
+		claim += "\n  if each directory is as its member left it"
+	}
+	return claim
+}
+
+// voterLines say of each configuration how many of its voters were given.
+func voterLines(r *salvage.Report) (lines []string) {
 	for i, c := range r.Configurations {
+		line := fmt.Sprintf("%d of the %d voters %s", c.Given, len(c.Voters), strings.Join(c.Voters, ", "))
 		if i > 0 {
-			fmt.Fprintf(&b, ";\n  from entry %d on", c.From)
+			line = fmt.Sprintf("from entry %d on %s", c.From, line)
 		}
-		fmt.Fprintf(&b, " %d of the %d voters %s", c.Given, len(c.Voters), strings.Join(c.Voters, ", "))
+		lines = append(lines, line)
 	}
-	return b.String()
+	return lines
 }
 
-// tailWords says what becomes of the end of the log.
+// absent are the voters of whom there is no directory.
+func absent(r *salvage.Report) (names []string) {
+	for _, c := range r.Configurations {
+		for _, name := range c.Voters {
+			given := slices.ContainsFunc(r.Directories, func(d salvage.Directory) bool { return d.Name == name })
+			if !given && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// tailWords says what becomes of the end of the log, and what is not in it.
 func tailWords(r *salvage.Report) string {
-	if r.Unproven == 0 {
-		return fmt.Sprintf("Entries behind the database: %d, all known to be committed", r.Replayed)
+	text := fmt.Sprintf("Entries behind the database: %d, all known to be committed", r.Replayed)
+	if r.Unproven > 0 {
+		text = fmt.Sprintf("Entries behind the database: %d; not known to be committed: %d", r.LastIndex-winner(r).ConsistentIndex, r.Unproven)
+		if what := map[salvage.Tail]string{salvage.TailInclude: "included", salvage.TailCommitted: "left out"}[r.Tail]; what != "" {
+			text = folded(text + ", " + strings.TrimPrefix(isOrWouldBe(r)+" "+what, "is "))
+		}
 	}
-	what := map[salvage.Tail]string{
-		salvage.TailDefault:   "",
-		salvage.TailInclude:   ", included",
-		salvage.TailCommitted: ", left out",
-	}[r.Tail]
-	return fmt.Sprintf("Entries behind the database: %d; not known to be committed: %d%s", r.LastIndex-winner(r).ConsistentIndex, r.Unproven, what)
+	if names := absent(r); !r.Majority && len(names) > 0 {
+		text = strings.TrimSuffix(text, "\n") + "\n" + folded("What only the logs of "+strings.Join(names, ", ")+" hold cannot be had from these directories")
+	}
+	return strings.TrimSuffix(text, "\n")
 }
 
-func needWords(n salvage.Need) string {
-	if n == salvage.NeedPartial {
-		return "needed: --allow-partial, or the directories of other members\n"
+func lostWords(l *salvage.Lost) string {
+	return fmt.Sprintf("what the log held behind entry %d (%s)", l.After, l.At)
+}
+
+// needWords says what a person has to decide. Where the end of the log is proven
+// there is nothing to choose, only to accept what is not in it.
+func needWords(r *salvage.Report, n salvage.Need) string {
+	switch {
+	case n == salvage.NeedPartial:
+		return "--allow-partial, or the directories of other members"
+	case r.Unproven > 0:
+		return "--tail=include or --tail=committed, or the directories of other members"
+	case len(absent(r)) > 0:
+		return "--tail=include, to go without what only the logs of other members hold, or their directories"
 	}
-	return "needed: --tail=include or --tail=committed, or the directories of other members\n"
+	return "--tail=include, to take what there is, or the directories of other members"
 }
 
 // nextCommand restores the cluster as it was, above all that the directories
 // have seen. One that is damaged is left out: restore takes no evidence from it,
 // and must know that it has not seen all.
-func (o *SalvageOptions) nextCommand(r *salvage.Report) string {
+func (r salvageReport) nextCommand() string {
 	var cluster, learners []string
 	for _, m := range r.Members {
 		name := cmp.Or(m.Name, m.ID) // one that never started has no name
@@ -135,8 +303,8 @@ func (o *SalvageOptions) nextCommand(r *salvage.Report) string {
 	for _, name := range learners {
 		fmt.Fprintf(&b, " \\\n    --learner %s", shellQuote(name))
 	}
-	b.WriteString(" \\\n    --bump-revision=auto --mark-compacted")
-	for i, s := range o.sources() {
+	b.WriteString(" \\\n    --bump-revision=auto")
+	for i, s := range r.sources {
 		if dir := s.Dir; r.Directories[i].Sound {
 			if s.WALDir != "" {
 				dir += "," + s.WALDir

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/etcd-restore/etcd-restore/test/etcdtest"
 )
@@ -113,20 +114,29 @@ func TestSalvageForms(t *testing.T) {
 	if got.code != 6 || r.Majority || r.Path != "" || len(r.Needs) != 1 || r.Needs[0] != "tail" || r.CommittedIndex+r.Unproven != r.LastIndex {
 		t.Errorf("%+v", got)
 	}
-	for _, form := range []string{"simple", "table", "fields"} {
+	for form, says := range map[string]string{"simple": "\n\nNothing was written.\n", "table": "│   WRITTEN │", "fields": "\"Written\" : false\n"} {
 		got := run(t, append(alone, "-w", form)...)
-		if got.code != 6 || !strings.Contains(got.err, "error: the directories are no majority of the voters: 1 of 3 voters were given") ||
-			!strings.Contains(got.err, "hint: ") || got.out == "" {
+		if got.code != 6 || !strings.Contains(got.out, says) || !strings.Contains(got.err, "error: the directories are no majority of the voters: 1 of 3 voters were given") ||
+			!strings.Contains(got.err, "hint: ") {
 			t.Errorf("%s: %+v", form, got)
+		}
+		if strings.Contains(got.out, "is included") || strings.Contains(got.out, "next:") {
+			t.Errorf("%s tells of a snapshot that is not there: %s", form, got.out)
 		}
 	}
 	holds(t, work)
 	// A dry run only reports.
+	if got := run(t, "salvage", m2, c.Members[2].DataDir, "--dry-run"); got.code != 0 ||
+		!strings.Contains(got.out, "Every acknowledged write would be included: 2 of the 3 voters m1, m2, m3\n  if each directory is as its member left it\n") ||
+		strings.Contains(got.out, "Nothing was written") || strings.Contains(got.out, "from these directories") {
+		t.Errorf("%+v", got)
+	}
 	got = run(t, "salvage", m2, "--dry-run", "-w", "json")
 	if r := salvageReport(t, got); got.code != 0 || !r.DryRun || r.Majority || len(r.Needs) != 1 {
 		t.Errorf("%+v", got)
 	}
-	if got := run(t, "salvage", m2, "--dry-run"); got.code != 0 || !strings.Contains(got.out, "needed: --tail=include or --tail=committed") {
+	if got := run(t, "salvage", m2, "--dry-run"); got.code != 0 || !strings.Contains(got.out, "\nWhat only the logs of m1, m3 hold cannot be had from these directories\n") ||
+		!strings.Contains(got.out, "needed: --tail=include") {
 		t.Errorf("%+v", got)
 	}
 	got = run(t, append(alone, "--tail=include", "-w", "json")...)
@@ -136,16 +146,22 @@ func TestSalvageForms(t *testing.T) {
 	refused(t, run(t, append(alone, "--tail=include")...), 6, "file exists")
 
 	// --wal-dir, one for each.
-	got = run(t, "salvage", m1, m2, "--wal-dir", c.Members[0].WALDir+","+filepath.Join(m2, "member/wal"), "--dry-run", "-w", "json")
+	got = run(t, "salvage", m1, m2, "--wal-dir", c.Members[0].WALDir, "--wal-dir", filepath.Join(m2, "member/wal"), "--dry-run", "-w", "json")
 	if r := salvageReport(t, got); got.code != 0 || !r.Majority || r.Directories[0].WALDir != c.Members[0].WALDir ||
 		r.Directories[0].Name != "m1" || !r.Directories[0].Sound || r.Directories[0].Revision == 0 || len(r.Configurations) != 1 {
 		t.Errorf("%+v", got)
 	}
 	got = run(t, "salvage", m2, "--dry-run", "-w", "fields")
-	for _, want := range []string{"\"Winner\" : m2\n", "\"Majority\" : false\n", "\"Path\" : \n"} {
+	for _, want := range []string{
+		"\"Directory\" : " + m2 + "\n", "\"Why\" : it is the only one\n", "\"Written\" : false\n", "\"Winner\" : m2\n",
+		"\"Majority\" : false\n", "\"Complete\" : false\n", "\"Voters\" : 1 of the 3 voters m1, m2, m3\n", "\"Needed\" : --tail=include",
+	} {
 		if !strings.Contains(got.out, want) {
 			t.Errorf("lacks %q: %s", want, got.out)
 		}
+	}
+	if strings.Contains(got.out, "\"Path\"") || strings.Contains(got.out, "\"Revision\"") {
+		t.Errorf("tells of a snapshot that is not there: %s", got.out)
 	}
 }
 
@@ -161,6 +177,7 @@ func TestSalvageFailures(t *testing.T) {
 	}{
 		"salvage":                             {2, "DIR is missing"},
 		"salvage " + m2:                       {2, "--output is missing"},
+		"salvage -o - " + m2:                  {2, "--output must name a file"},
 		"salvage --dry-run --tail=some " + m2: {2, "include or committed"},
 		"salvage --dry-run --wal-dir a " + m2 + " " + m1:            {2, "1 times for 2 data directories"},
 		"salvage --dry-run --explode " + m2:                         {2, "--explode"},
@@ -181,6 +198,14 @@ func TestSalvageFailures(t *testing.T) {
 	refusedWithoutHint := runWith(ctx, nil, "salvage", m2, "--tail=include", "-o", out)
 	if refusedWithoutHint.code != 130 || !strings.Contains(refusedWithoutHint.err, "interrupted") {
 		t.Errorf("%+v", refusedWithoutHint)
+	}
+	holds(t, work)
+	// After the election its outcome is told, but not as if something had come of it.
+	ctx, cancel = context.WithCancel(t.Context())
+	defer cancel()
+	got := runWith(ctx, func(string) { cancel() }, "salvage", m2, c.Members[2].DataDir, "-o", out, "--progress", "json")
+	if got.code != 130 || !strings.Contains(got.out, "Every acknowledged write would be included: 2 of the 3") || !strings.HasSuffix(got.out, "\n\nNothing was written.\n") {
+		t.Errorf("%+v", got)
 	}
 	holds(t, work)
 }
@@ -260,11 +285,19 @@ func TestSalvageHelp(t *testing.T) {
 			t.Errorf("lacks %q", want)
 		}
 	}
+	for line := range strings.Lines(got.out) {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 {
+			t.Errorf("a line of %d columns: %s", n, line)
+		}
+	}
 	if strings.Contains(got.out, "--cacert") {
 		t.Error("offers flags for live members")
 	}
 	for _, tc := range []struct{ args, want string }{
-		{"__complete salvage d --tail ", "committed\n"}, {"__complete salvage ", ":16\n"}, {"__complete salv", "salvage\t"},
+		{"__complete salvage d --tail ", "committed\n"},
+		{"__complete salvage ", ":16\n"},
+		{"__complete salv", "salvage\t"},
+		{"__complete salvage --", "--output\tFILE to write the snapshot to\n"},
 	} {
 		if got := run(t, strings.Split(tc.args, " ")...); !strings.Contains(got.out, tc.want) {
 			t.Errorf("%s: lacks %q: %+v", tc.args, tc.want, got)
