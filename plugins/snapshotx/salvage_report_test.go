@@ -19,9 +19,9 @@ func TestVerdict(t *testing.T) {
 		report salvage.Report // of a snapshot that is there
 		want   string
 	}{
-		"majority":             {salvage.Report{Majority: true, Unproven: 3, Tail: salvage.TailInclude}, "Every acknowledged write is included: 2 of the 3 voters m1, m2, m3"},
+		"majority":             {salvage.Report{Majority: true, Complete: true, Unproven: 3, Tail: salvage.TailInclude}, "Every acknowledged write is included: 2 of the 3 voters m1, m2, m3"},
 		"tail left out":        {salvage.Report{Majority: true, Unproven: 3, Tail: salvage.TailCommitted}, "but maybe in what is left out:\n  2 of the 3"},
-		"no tail to leave out": {salvage.Report{Majority: true, Tail: salvage.TailCommitted}, "Every acknowledged write is included: 2 of the 3"},
+		"no tail to leave out": {salvage.Report{Majority: true, Complete: true, Tail: salvage.TailCommitted}, "Every acknowledged write is included: 2 of the 3"},
 		"minority":             {salvage.Report{Unproven: 3, Tail: salvage.TailInclude}, "It is not proven that every acknowledged write is included:\n  2 of the 3"},
 	} {
 		tc.report.Configurations, tc.report.Path = voters, "salvaged.db"
@@ -36,7 +36,7 @@ func TestVerdictOfNothing(t *testing.T) {
 	t.Parallel()
 	voters := []salvage.Configuration{{Voters: []string{"m1", "m2", "m3"}, Given: 2}}
 	for want, r := range map[string]salvage.Report{
-		"Every acknowledged write would be included: 2 of the 3":               {Majority: true, Unproven: 3, Tail: salvage.TailInclude},
+		"Every acknowledged write would be included: 2 of the 3":               {Majority: true, Complete: true, Unproven: 3, Tail: salvage.TailInclude},
 		"but maybe in what would be left out:\n  2 of the 3":                   {Majority: true, Unproven: 3, Tail: salvage.TailCommitted},
 		"not proven that every acknowledged write would be included:\n  2 of ": {Unproven: 3},
 	} {
