@@ -33,7 +33,7 @@ func (r *run) fill(ctx context.Context, dbs []*durable.File) error {
 	if err != nil {
 		return err
 	}
-	size, err := finalSize(dbs[0].File)
+	size, err := boltfile.SizeIn(dbs[0].File)
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (r *run) fillCopy(ctx context.Context, dbs []*durable.File) (appended int64
 	if err != nil {
 		return 0, err
 	}
-	if appended, err = finalSize(dbs[0].File); err != nil {
+	if appended, err = boltfile.SizeIn(dbs[0].File); err != nil {
 		return 0, err
 	}
 	return appended, r.edit(dbs[0].Name(), decided)
@@ -212,19 +212,6 @@ func (r *run) copyRest(dst *durable.File, src *os.File, from, size int64) error 
 		}
 	}
 	return dst.Truncate(size)
-}
-
-// finalSize is what a db needs of its file.
-func finalSize(f *os.File) (int64, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return 0, err
-	}
-	db, err := boltfile.New(f, info.Size())
-	if err != nil {
-		return 0, err
-	}
-	return db.Size(), db.Close()
 }
 
 // readBack opens the finished db as etcd would and fails unless it says what was

@@ -25,7 +25,7 @@ func (m *member) copyDB(ctx context.Context, out *newfile.File, p Progress) erro
 		return err
 	}
 	defer src.Close()
-	size, err := dbSize(src)
+	size, err := boltfile.SizeIn(src)
 	if err != nil {
 		return damagedDB(m.Dir, fmt.Errorf("%w: %w", snapshot.ErrCorrupt, err))
 	}
@@ -59,19 +59,6 @@ func (m *member) checkDB(ctx context.Context) error {
 		return err
 	}
 	return nil
-}
-
-// dbSize is what a database needs of its file.
-func dbSize(f *os.File) (int64, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return 0, err
-	}
-	db, err := boltfile.New(f, info.Size())
-	if err != nil {
-		return 0, err
-	}
-	return db.Size(), db.Close()
 }
 
 // copyBytes copies until the end or until ctx ends.
@@ -110,7 +97,7 @@ func (m *member) logBytes() (size int64) {
 // seal makes the replayed database a snapshot: it checks all of it, puts the hash
 // behind it and syncs it.
 func seal(ctx context.Context, out *newfile.File, r *Report, p Progress) error {
-	size, err := dbSize(out.OS())
+	size, err := boltfile.SizeIn(out.OS())
 	if err != nil {
 		return err
 	}

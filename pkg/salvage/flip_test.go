@@ -12,6 +12,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/etcd-restore/etcd-restore/pkg/datadir"
+	"github.com/etcd-restore/etcd-restore/pkg/internal/boltfile"
 	"github.com/etcd-restore/etcd-restore/pkg/snapshot"
 	"github.com/etcd-restore/etcd-restore/test/etcdtest"
 )
@@ -85,7 +86,7 @@ func inUse(t *testing.T, path string) []byte {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	size, err := dbSize(f)
+	size, err := boltfile.SizeIn(f)
 	if err != nil {
 		t.Fatal(err)
 	}

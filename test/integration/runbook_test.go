@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/mvccpb"
+
 	"github.com/etcd-restore/etcd-restore/test/etcdtest"
 )
 
@@ -145,12 +147,7 @@ func TestRunbookQuorumLost(t *testing.T) {
 	requireSays(t, r.follow(), "1 of the 3 voters", "Salvaged into salvaged.db", "Restored salvaged.db")
 
 	r.moveTo(c)
-	c.Start(t)
-	r.verify(3)
-	if diff := etcdtest.Diff(want, c.Keys(t, 0)); diff != "" {
-		t.Error(diff)
-	}
-	requireAbove(t, c, load.Revision)
+	r.requireBack(c, want, load.Revision)
 }
 
 func TestRunbookAllMembersDead(t *testing.T) {
@@ -171,12 +168,7 @@ func TestRunbookAllMembersDead(t *testing.T) {
 	requireSays(t, r.follow(), "Every acknowledged write is included: 3 of the 3 voters", "Salvaged into salvaged.db", "Restored salvaged.db")
 
 	r.moveTo(c)
-	c.Start(t)
-	r.verify(3)
-	if diff := etcdtest.Diff(want, c.Keys(t, 0)); diff != "" {
-		t.Error(diff)
-	}
-	requireAbove(t, c, load.Revision)
+	r.requireBack(c, want, load.Revision)
 }
 
 func TestRunbookNothingBackedUp(t *testing.T) {
@@ -191,12 +183,19 @@ func TestRunbookNothingBackedUp(t *testing.T) {
 	})
 	requireSays(t, r.follow(), "1 of the 3 voters", "Salvaged into salvaged.db", "Restored salvaged.db")
 
-	one.Start(t)
-	r.verify(1)
-	if diff := etcdtest.Diff(want, one.Keys(t, 0)); diff != "" {
-		t.Error(diff)
+	r.requireBack(one, want, load.Revision)
+}
+
+// requireBack starts the restored cluster, which has all keys and no revision that
+// the old one has served.
+func (r *runbook) requireBack(c *etcdtest.Cluster, keys []*mvccpb.KeyValue, old int64) {
+	r.t.Helper()
+	c.Start(r.t)
+	r.verify(len(c.Members))
+	if diff := etcdtest.Diff(keys, c.Keys(r.t, 0)); diff != "" {
+		r.t.Error(diff)
 	}
-	requireAbove(t, one, load.Revision)
+	requireAbove(r.t, c, old)
 }
 
 // moveTo points the members to the directories that the runbook has made.

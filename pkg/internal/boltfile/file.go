@@ -86,6 +86,20 @@ func (f *File) Meta() Meta { return f.meta }
 // Size is what bbolt calls the size of the database: its high water mark, bytes.
 func (f *File) Size() int64 { return int64(f.meta.Pages) * int64(f.meta.PageSize) }
 
+// SizeIn is the size of the database in f, which may be larger: bbolt grows a file
+// ahead of what it holds.
+func SizeIn(f *os.File) (int64, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	db, err := New(f, info.Size())
+	if err != nil {
+		return 0, err
+	}
+	return db.Size(), db.Close()
+}
+
 // StaleMeta says why the other meta page is not valid, or returns nil.
 func (f *File) StaleMeta() error { return f.stale }
 
