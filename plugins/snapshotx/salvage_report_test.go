@@ -69,7 +69,7 @@ func TestNeeds(t *testing.T) {
 What only the logs of m1, m3 hold cannot be had from these directories
 needed: --tail=include, to go without what only the logs of other members
   hold, or their directories`},
-		"some entries are": {doubtful, `Entries behind the database: 4; not known to be committed: 2
+		"some entries are": {doubtful, `Entries behind the database: 4; not known to be committed: 2 (8 to 9)
 What only the logs of m1, m3 hold cannot be had from these directories
 needed: --tail=include or --tail=committed, or the directories of other
   members`},

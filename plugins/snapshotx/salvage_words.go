@@ -119,13 +119,15 @@ func absent(r *salvage.Report) (names []string) {
 func tailWords(r *salvage.Report) string {
 	text := fmt.Sprintf("Entries behind the database: %d, all known to be committed", r.Replayed)
 	if r.Unproven > 0 {
-		text = fmt.Sprintf("Entries behind the database: %d; not known to be committed: %d", r.LastIndex-winner(r).ConsistentIndex, r.Unproven)
+		text = fmt.Sprintf("Entries behind the database: %d; not known to be committed: %d (%d to %d)",
+			r.LastIndex-winner(r).ConsistentIndex, r.Unproven, r.CommittedIndex+1, r.LastIndex)
 		if what := map[salvage.Tail]string{salvage.TailInclude: "included", salvage.TailCommitted: "left out"}[r.Tail]; what != "" {
-			text = folded(text + ", " + strings.TrimPrefix(isOrWouldBe(r)+" "+what, "is "))
+			text += ", " + strings.TrimPrefix(isOrWouldBe(r)+" "+what, "is ")
 		}
 	}
+	text = folded(text)
 	if names := absent(r); !r.Majority && len(names) > 0 {
-		text = strings.TrimSuffix(text, "\n") + "\n" + folded("What only the logs of "+strings.Join(names, ", ")+" hold cannot be had from these directories")
+		text += folded("What only the logs of " + strings.Join(names, ", ") + " hold cannot be had from these directories")
 	}
 	return strings.TrimSuffix(text, "\n")
 }
