@@ -57,7 +57,7 @@ func TestNeeds(t *testing.T) {
 		LastIndex:      9, Replayed: 4, Needs: []salvage.Need{salvage.NeedTail},
 	}
 	doubtful, damaged := one, one
-	doubtful.Unproven = 2
+	doubtful.Unproven, doubtful.CommittedIndex = 2, 7
 	damaged.Configurations = []salvage.Configuration{{Voters: []string{"m2"}}}
 	damaged.Needs = []salvage.Need{salvage.NeedPartial, salvage.NeedTail}
 	damaged.Lost = &salvage.Lost{After: 9, At: "a.wal at byte 77"}
