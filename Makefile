@@ -30,6 +30,12 @@ test: export CGO_ENABLED = $(if $(RACE),1,0)
 test: servers ## Run every test against real servers, with the race detector
 	go test $(RACE) -timeout 20m $(TESTFLAGS) ./...
 
+NODES ?= 1
+
+.PHONY: lab
+lab: ## Bring up a real kubeadm cluster of NODES (1, 3 or 5; default 1) on this machine, as root
+	test/lab/lab up $(NODES)
+
 SALVAGE_ROUNDS ?= 20
 
 .PHONY: test-salvage

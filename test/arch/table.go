@@ -90,6 +90,8 @@ func Table() []Row {
 		{"test/bench/gen", []string{"test/bench/fixture"}, nil},
 		{"test/demo", []string{etcdtest}, nil},
 		{"test/integration", nil, nil},
+		{"test/lab/image", nil, nil},
+		{"test/lab/pause", nil, nil},
 		{"test/salvage", nil, nil},
 		{"test/servers", []string{etcdtest}, nil},
 	}

@@ -1,0 +1,55 @@
+# shellcheck shell=bash
+# Deleting a cluster, or what a killed command left of one: it goes by what is
+# there, not by what was written down.
+
+destroy() {
+	local netns
+	for netns in $(netns_names); do
+		until_true 20 kill_all "$netns" || die "processes in $netns do not end: $(ip netns pids "$netns" | xargs)"
+		ip netns del "$netns"
+		remove_cgroups "${netns#lab-}"
+	done
+	find /sys/fs/cgroup -maxdepth 3 -type d -name etcd-restore-lab -delete 2>/dev/null || true
+	stop_balancer
+	local link
+	for link in $(ip -o link show 2>/dev/null | grep -oE '\blab-cp[1-5]\b' | sort -u) "$bridge"; do
+		ip link del "$link" 2>/dev/null || true
+	done
+	unmount_all
+	rm -rf "$nodes" "$disk" "$lab/etcd" "$lab/admin.conf" "$lab/haproxy.cfg" "$lab"/kubeadm-*.log
+}
+
+netns_names() { ip netns list | awk '$1 ~ /^lab-cp[1-5]$/ { print $1 }'; }
+
+# kill_all NETNS ends every process in it. The first process of a node is there
+# too, and takes along those in network namespaces of their own.
+kill_all() {
+	local pids
+	pids=$(ip netns pids "$1")
+	# shellcheck disable=SC2086 # a list
+	[[ -z $pids ]] || { kill -KILL $pids; false; }
+}
+
+stop_balancer() {
+	pkill -KILL -f -x "haproxy -D -f $lab/haproxy.cfg" || true
+}
+
+unmount_all() {
+	local target
+	while read -r target; do
+		umount "$target" 2>/dev/null || umount --lazy "$target"
+	done < <(findmnt -rno TARGET | grep -E "^$nodes(/|$)" | sort -r)
+	local loop
+	[[ ! -f $disk ]] || for loop in $(losetup --noheadings --output NAME --associated "$disk"); do
+		losetup --detach "$loop" 2>/dev/null || true
+	done
+}
+
+# remove_cgroups NODE removes the control groups of containers that were killed
+# with their node. Only empty ones can be removed.
+remove_cgroups() {
+	local root
+	while read -r root; do
+		find "$root" -depth -type d -delete 2>/dev/null || true
+	done < <(find /sys/fs/cgroup -maxdepth 3 -type d -path "*/etcd-restore-lab/$1" 2>/dev/null)
+}
