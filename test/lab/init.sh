@@ -1,12 +1,22 @@
 #!/usr/bin/env bash
-# init.sh FOLDER PROGRAMS: the first process of a node, inside its namespaces. It
+# init.sh FOLDER PROGRAMS CGROUPS: the first process of a node, inside its namespaces. It
 # mounts the node's disks over the machine's and keeps its services running.
 set -eu
-dir=$1 programs=$2
+dir=$1 programs=$2 cgroups=$3
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 
 mount --make-rprivate /
 mount -t proc proc /proc
+for root in $cgroups; do
+	mount --bind "$root/etcd-restore-lab/${dir##*/}" "$root"
+done
+if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
+	# A group of version 2 has either processes or groups that share its controllers.
+	mkdir -p /sys/fs/cgroup/init
+	while read -r pid; do
+		echo "$pid" >/sys/fs/cgroup/init/cgroup.procs || true
+	done </sys/fs/cgroup/cgroup.procs
+fi
 mount -t overlay overlay -o "lowerdir=/etc,upperdir=$dir/etc,workdir=$dir/etc-work" /etc
 mount --bind "$dir/etc-kubernetes" /etc/kubernetes
 mount -t overlay overlay -o "lowerdir=$programs:/usr/local/bin" /usr/local/bin

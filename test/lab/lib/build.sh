@@ -6,6 +6,9 @@ build() {
 	command -v go >/dev/null || die "needs Go on PATH"
 	settle_versions
 	install_packages
+	local lock
+	exec {lock}>"$cache/lock" # another lab may share the cache
+	flock "$lock"
 	build_etcd "$etcd_minor" >/dev/null
 	local version=k8s.io/component-base/version
 	local minor=${kubernetes#v1.}
@@ -14,6 +17,7 @@ build() {
 	build_module "$kubernetes_bin" "$here/kubernetes" \
 		"-X $version.gitVersion=$kubernetes -X $version.gitMajor=1 -X $version.gitMinor=${minor%%.*} -X $version.gitTreeState=clean" tool
 	make_images
+	exec {lock}>&-
 }
 
 # build_module OUT FOLDER LDFLAGS ARGS... builds into a folder beside OUT, so that

@@ -65,7 +65,8 @@ boot_new() {
 }
 
 import() {
-	node_exec "$1" ctr -n k8s.io images import - <"$2" >/dev/null || die "$1 does not take the image $2"
+	node_exec "$1" ctr -n k8s.io images import - <"$2" >"$lab/import.log" 2>&1 ||
+		die "$1 does not take the image $2: $lab/import.log"
 }
 
 cluster_image() {

@@ -9,7 +9,6 @@ destroy() {
 		ip netns del "$netns"
 		remove_cgroups "${netns#lab-}"
 	done
-	find /sys/fs/cgroup -maxdepth 3 -type d -name etcd-restore-lab -delete 2>/dev/null || true
 	stop_balancer
 	local link
 	for link in $(ip -o link show 2>/dev/null | grep -oE '\blab-cp[1-5]\b' | sort -u) "$bridge"; do
@@ -43,13 +42,4 @@ unmount_all() {
 	[[ ! -f $disk ]] || for loop in $(losetup --noheadings --output NAME --associated "$disk"); do
 		losetup --detach "$loop" 2>/dev/null || true
 	done
-}
-
-# remove_cgroups NODE removes the control groups of containers that were killed
-# with their node. Only empty ones can be removed.
-remove_cgroups() {
-	local root
-	while read -r root; do
-		find "$root" -depth -type d -delete 2>/dev/null || true
-	done < <(find /sys/fs/cgroup -maxdepth 3 -type d -path "*/etcd-restore-lab/$1" 2>/dev/null)
 }

@@ -2,7 +2,7 @@
 # One node: boot it, run something on it, pull its plug.
 
 # init_of NODE is the process that all others of the node end with.
-init_of() { pgrep -f -x "tini -s -g -- bash [^ ]*/init\.sh $nodes/$1 [^ ]*" | head -n 1 || true; }
+init_of() { pgrep -f -x "tini -s -g -- bash [^ ]*/init\.sh $nodes/$1 .*" | head -n 1 || true; }
 
 is_up() { [[ $(init_of "$1") ]]; }
 
@@ -24,7 +24,7 @@ node_exec() {
 exec_at() {
 	local init=$1
 	shift
-	nsenter --target "$init" --mount --uts --net --pid --wd=/root \
+	nsenter --target "$init" --mount --uts --net --pid --cgroup --wd=/root \
 		env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM="${TERM:-dumb}" "$@"
 }
 
@@ -66,10 +66,13 @@ node_poweron() {
 	remove_cgroups "$1"
 	connect "$1"
 	# In a session of its own, so that a key pressed in a terminal is not for the node.
-	setsid --fork env -i nsenter --net="/run/netns/lab-$1" \
-		unshare --fork --pid --kill-child --mount --uts \
-		tini -s -g -- bash "$here/init.sh" "$nodes/$1" "$programs" \
-		>>"$nodes/$1/init.log" 2>&1 </dev/null
+	(
+		enter_cgroups "$1"
+		exec setsid --fork env -i nsenter --net="/run/netns/lab-$1" \
+			unshare --fork --pid --kill-child --mount --uts --cgroup \
+			tini -s -g -- bash "$here/init.sh" "$nodes/$1" "$programs" "$(cgroup_roots | xargs)" \
+			>>"$nodes/$1/init.log" 2>&1 </dev/null
+	)
 	until_true 30 serves "$1" || die "$1 did not come up: $nodes/$1/init.log, $nodes/$1/var-log/containerd.log"
 }
 
