@@ -38,8 +38,8 @@ unmount_all() {
 	while read -r target; do
 		umount "$target" 2>/dev/null || umount --lazy "$target"
 	done < <(findmnt -rno TARGET | grep -E "^$nodes(/|$)" | sort -r)
-	local loop
-	[[ ! -f $disk ]] || for loop in $(losetup --noheadings --output NAME --associated "$disk"); do
-		losetup --detach "$loop" 2>/dev/null || true
-	done
+	# The kernel takes its time over the mounts of a node that was killed.
+	[[ ! -f $disk ]] || until_true 10 loop_free || say "something still uses the nodes' disk, which goes when that ends"
 }
+
+loop_free() { [[ -z $(losetup --noheadings --output NAME --associated "$disk") ]]; }
