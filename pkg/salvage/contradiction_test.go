@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
 
@@ -48,7 +49,7 @@ func TestRestoredAndNeverStarted(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	ahead := old
-	ahead.applied, ahead.keys = 3, names(39) // more revisions than entries lie between
+	ahead.applied, ahead.keys = 10, names(38) // more revisions than entries lie between
 	_, _ = fails(t, Config{Sources: sources(ahead.make(t), three(1, puts(2, 4, 41, 41)...).make(t))}, ErrConflict)
 }
 
@@ -94,6 +95,14 @@ func TestOrderOfDirectories(t *testing.T) {
 	broken, sound := three(1, puts(2, 4, 9, 9)...).make(t), three(2, puts(2, 4, 9, 9)...).make(t)
 	overwrite(t, datadir.DBPath(broken), nil)
 	for _, dirs := range [][]string{{broken, sound}, {sound, broken}} {
+		if r, _ := salvaged(t, Config{Sources: sources(dirs...)}); !r.Complete || r.AppliedIndex != 9 {
+			t.Errorf("%+v", r)
+		}
+	}
+	gap := three(1)
+	gap.log = puts(2, 6, 9, 9) // its log does not reach back to its database, which holds as much as the other
+	apart := gap.make(t)
+	for _, dirs := range [][]string{{apart, sound}, {sound, apart}} {
 		if r, _ := salvaged(t, Config{Sources: sources(dirs...)}); !r.Complete || r.AppliedIndex != 9 {
 			t.Errorf("%+v", r)
 		}
@@ -147,5 +156,24 @@ func requireKeptOut(t *testing.T, dir, output string) {
 	}
 	if _, err := os.Lstat(output); !errors.Is(err, os.ErrNotExist) || fingerprint(t, dir) != before {
 		t.Errorf("%s: there is something in the directory now", output)
+	}
+}
+
+// An alarm that is dropped is named; CORRUPT asks for more.
+func TestDroppedAlarmsAreNoted(t *testing.T) {
+	t.Parallel()
+	alarm := func(index uint64, kind pb.AlarmType) *raftpb.Entry {
+		return request(2, index, &pb.InternalRaftRequest{Alarm: &pb.AlarmRequest{Action: pb.AlarmRequest_ACTIVATE, MemberID: 2, Alarm: kind}})
+	}
+	dir := three(1, alarm(4, pb.AlarmType_NOSPACE), alarm(5, pb.AlarmType_CORRUPT), state(2, 5)).make(t)
+	cfg := Config{Sources: sources(dir), Tail: TailInclude}
+	dropped, _ := salvaged(t, cfg)
+	notes := strings.Join(dropped.Notes, "\n")
+	if len(dropped.Notes) != 2 || !strings.Contains(notes, "NOSPACE of member 2 was dropped") || !strings.Contains(notes, "find out whose is right") {
+		t.Errorf("%q", dropped.Notes)
+	}
+	cfg.KeepAlarms = true
+	if kept, _ := salvaged(t, cfg); len(kept.Notes) != 0 {
+		t.Errorf("%q", kept.Notes)
 	}
 }
