@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# init.sh FOLDER PROGRAMS CGROUPS: the first process of a node, inside its namespaces. It
+# init.sh FOLDER PROGRAMS CGROUP HIERARCHIES: the first process of a node, inside its namespaces. It
 # mounts the node's disks over the machine's and keeps its services running.
 set -eu
-dir=$1 programs=$2 cgroups=$3
+dir=$1 programs=$2 cgroup=$3 hierarchies=$4
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 
 mount --make-rprivate /
 mount -t proc proc /proc
-for root in $cgroups; do
-	mount --bind "$root/etcd-restore-lab/${dir##*/}" "$root"
+for root in $hierarchies; do
+	mount --bind "$root/$cgroup/${dir##*/}" "$root"
 done
 if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
 	# A group of version 2 has either processes or groups that share its controllers.

@@ -19,7 +19,7 @@ enter_cgroups() {
 	local root path part
 	for root in $(cgroup_roots); do
 		path=$root
-		for part in etcd-restore-lab "$1"; do
+		for part in "$cgroup" "$1"; do
 			mkdir -p "$path/$part"
 			pass_on "$path" "$path/$part"
 			path=$path/$part
@@ -46,7 +46,7 @@ pass_on() {
 remove_cgroups() {
 	local root
 	for root in $(cgroup_roots); do
-		find "$root/etcd-restore-lab/$1" -depth -type d -delete 2>/dev/null || true
-		rmdir "$root/etcd-restore-lab" 2>/dev/null || true
+		find "$root/$cgroup/$1" -depth -type d -delete 2>/dev/null || true
+		rmdir "$root/$cgroup" 2>/dev/null || true
 	done
 }

@@ -10,6 +10,7 @@ cluster_up() {
 	build
 	destroy
 	echo "$etcd_minor" >"$lab/etcd"
+	echo "$number" >"$lab/number"
 	trap failed EXIT
 	make_disk
 	local names node

@@ -7,18 +7,18 @@ destroy() {
 	for netns in $(netns_names); do
 		until_true 20 kill_all "$netns" || die "processes in $netns do not end: $(ip netns pids "$netns" | xargs)"
 		ip netns del "$netns"
-		remove_cgroups "${netns#lab-}"
+		remove_cgroups "${netns#"$bridge"-}"
 	done
 	stop_balancer
 	local link
-	for link in $(ip -o link show 2>/dev/null | grep -oE '\blab-cp[1-5]\b' | sort -u) "$bridge"; do
+	for link in $(ip -o link show 2>/dev/null | grep -oE "\b$bridge-cp[1-5]\b" | sort -u) "$bridge"; do
 		ip link del "$link" 2>/dev/null || true
 	done
 	unmount_all
-	rm -rf "$nodes" "$disk" "$lab/etcd" "$lab/admin.conf" "$lab/haproxy.cfg" "$lab"/kubeadm-*.log
+	rm -rf "$nodes" "$disk" "$lab"/{etcd,number} "$lab/admin.conf" "$lab/haproxy.cfg" "$lab"/kubeadm-*.log
 }
 
-netns_names() { ip netns list | awk '$1 ~ /^lab-cp[1-5]$/ { print $1 }'; }
+netns_names() { ip netns list | grep -oE "^$bridge-cp[1-5]\b" || true; }
 
 # kill_all NETNS ends every process in it. The first process of a node is there
 # too, and takes along those in network namespaces of their own.

@@ -54,7 +54,7 @@ poweroff() {
 	done
 }
 
-gone() { ! is_up "$1" && [[ -z $(ip netns pids "lab-$1") ]]; }
+gone() { ! is_up "$1" && [[ -z $(ip netns pids "$bridge-$1") ]]; }
 
 node_poweron() {
 	known "$1"
@@ -68,9 +68,9 @@ node_poweron() {
 	# In a session of its own, so that a key pressed in a terminal is not for the node.
 	(
 		enter_cgroups "$1"
-		exec setsid --fork env -i nsenter --net="/run/netns/lab-$1" \
+		exec setsid --fork env -i nsenter --net="/run/netns/$bridge-$1" \
 			unshare --fork --pid --kill-child --mount --uts --cgroup \
-			tini -s -g -- bash "$here/init.sh" "$nodes/$1" "$programs" "$(cgroup_roots | xargs)" \
+			tini -s -g -- bash "$here/init.sh" "$nodes/$1" "$programs" "$cgroup" "$(cgroup_roots | xargs)" \
 			>>"$nodes/$1/init.log" 2>&1 </dev/null
 	)
 	until_true 30 serves "$1" || die "$1 did not come up: $nodes/$1/init.log, $nodes/$1/var-log/containerd.log"
@@ -89,7 +89,7 @@ make_bridge() {
 }
 
 connect() {
-	local netns=lab-$1
+	local netns=$bridge-$1
 	make_bridge
 	[[ ! -e /run/netns/$netns ]] || return 0
 	ip netns add "$netns"

@@ -6,15 +6,18 @@ cache=${ETCD_RESTORE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/etcd-restore}/lab
 
 # The nodes and their logs. Nodes see this folder under the same name, hence not
 # below /var/lib, /var/log, /etc, /root, /opt, /run or /tmp: a node has its own.
-lab=${LAB:-/var/tmp/etcd-restore-lab}
+lab=${LAB:-/var/tmp/etcd-restore-lab${LAB_NUMBER:+-$LAB_NUMBER}}
 
 # The exact version is pinned in test/servers. A cluster keeps the one it was made with.
 etcd_minor=${ETCD:-$(cat "$lab/etcd" 2>/dev/null || echo 3.7)}
 
 disk_size=${DISK_SIZE:-60G} # sparse: only what is used takes space
 
-network=10.89.0 # cpN is at .1N, the machine at .1
-bridge=lab0
+# Labs of several numbers can stand side by side.
+number=$(cat "$lab/number" 2>/dev/null || echo "${LAB_NUMBER:-0}")
+network=10.89.$number # cpN is at .1N, the machine at .1
+bridge=lab$number
+cgroup=etcd-restore-lab$number # the top of the nodes' control groups
 endpoint=$network.1:6443
 
 disk=$lab/disk.img # one XFS file system with reflink for all nodes
