@@ -64,6 +64,16 @@ func Open(path string, o Options) (*Folder, error) {
 	return f, nil
 }
 
+// Busy reports whether a process works in a folder.
+func Busy(path string) bool {
+	dir, err := durable.OpenOwnDir(path)
+	if err != nil {
+		return false
+	}
+	defer dir.Close() // and the lock with it
+	return errors.Is(durable.Lock(dir), unix.EWOULDBLOCK)
+}
+
 // openSafe opens a directory that nobody else can write to. What is below it is
 // then nobody else's either.
 func openSafe(path string) (*os.File, error) {
@@ -113,9 +123,11 @@ func (f *Folder) newName() string {
 
 // Summary is a run as a list shows it.
 type Summary struct {
-	Name  string
-	State State
-	Err   error // why State is not known
+	Name    string
+	State   State
+	Records []Record // all that happened
+	Plan    []byte   // what it is to do
+	Err     error    // why neither is known
 }
 
 // List reads all runs, the oldest first. It needs no lock and changes nothing.
@@ -135,7 +147,7 @@ func List(path string) ([]Summary, error) {
 		if content, err := readRun(filepath.Join(path, e.Name())); err != nil {
 			s.Err = err
 		} else {
-			s.State = content.state
+			s.State, s.Records, s.Plan = content.state, content.records, content.plan
 		}
 		runs = append(runs, s)
 	}

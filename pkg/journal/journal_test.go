@@ -45,7 +45,13 @@ func TestLock(t *testing.T) {
 	if _, err := journal.Open(path, journal.Options{}); !errors.Is(err, journal.ErrLocked) {
 		t.Errorf("got %v, want ErrLocked", err)
 	}
+	if !journal.Busy(path) {
+		t.Error("nobody is at work")
+	}
 	first.Close()
+	if journal.Busy(path) || journal.Busy(path+"-nothing") {
+		t.Error("somebody is at work")
+	}
 	open(t, path).Close()
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("the folder has mode %v, %v", info.Mode(), err)

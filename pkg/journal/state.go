@@ -13,6 +13,7 @@ type Outcome string
 const (
 	Complete   Outcome = "complete"
 	RolledBack Outcome = "rolled back"
+	Abandoned  Outcome = "abandoned" // behind the commit point, for another run to mend it
 )
 
 // State is what the journal of a run comes to.
@@ -128,6 +129,8 @@ func (s *State) check(r Record) error {
 		return fmt.Errorf("there is something left to do")
 	case r.Event == Finished && r.Outcome == RolledBack && len(s.ToUndo()) > 0:
 		return fmt.Errorf("there is something left to undo")
+	case r.Event == Finished && r.Outcome == Abandoned && !s.Committed:
+		return fmt.Errorf("it can be rolled back")
 	}
 	return s.checkEvent(r)
 }
@@ -142,7 +145,7 @@ func (s *State) checkEvent(r Record) error {
 		}
 		return nil
 	case Finished:
-		if r.Outcome != Complete && r.Outcome != RolledBack {
+		if r.Outcome != Complete && r.Outcome != RolledBack && r.Outcome != Abandoned {
 			return fmt.Errorf("unknown outcome %q", r.Outcome)
 		}
 		return nil

@@ -159,14 +159,18 @@ func TestKubelet(t *testing.T) {
 	t.Parallel()
 	const config = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nstaticPodPath: /etc/kubernetes/manifests\n"
 	const flags = "KUBELET_KUBEADM_ARGS=\"--pod-infra-container-image=x --container-runtime-endpoint=unix:///run/old.sock\"\n"
+	const healthz = "127.0.0.1:10248"
 	for name, tc := range map[string]struct {
 		config, flags string
 		want          kubeadm.Kubelet
 	}{
-		"endpoint in the configuration": {config + "containerRuntimeEndpoint: unix:///run/x.sock\n", "", kubeadm.Kubelet{StaticPodPath: "/etc/kubernetes/manifests", RuntimeEndpoint: "unix:///run/x.sock"}},
-		"endpoint in the flags":         {config, flags, kubeadm.Kubelet{StaticPodPath: "/etc/kubernetes/manifests", RuntimeEndpoint: "unix:///run/old.sock"}},
-		"no endpoint":                   {config, "KUBELET_KUBEADM_ARGS=\"\"\n", kubeadm.Kubelet{StaticPodPath: "/etc/kubernetes/manifests"}},
-		"no static pods":                {"kind: KubeletConfiguration\n", "", kubeadm.Kubelet{}},
+		"endpoint in the configuration": {config + "containerRuntimeEndpoint: unix:///run/x.sock\n", "", kubeadm.Kubelet{StaticPodPath: "/etc/kubernetes/manifests", RuntimeEndpoint: "unix:///run/x.sock", Healthz: healthz}},
+		"endpoint in the flags":         {config, flags, kubeadm.Kubelet{StaticPodPath: "/etc/kubernetes/manifests", RuntimeEndpoint: "unix:///run/old.sock", Healthz: healthz}},
+		"no endpoint":                   {config, "KUBELET_KUBEADM_ARGS=\"\"\n", kubeadm.Kubelet{StaticPodPath: "/etc/kubernetes/manifests", Healthz: healthz}},
+		"no static pods":                {"kind: KubeletConfiguration\n", "", kubeadm.Kubelet{Healthz: healthz}},
+		"health elsewhere":              {"healthzBindAddress: ::1\nhealthzPort: 10300\n", "", kubeadm.Kubelet{Healthz: "[::1]:10300"}},
+		"health everywhere":             {"healthzBindAddress: 0.0.0.0\nhealthzPort: 10300\n", "", kubeadm.Kubelet{Healthz: "127.0.0.1:10300"}},
+		"no health":                     {"healthzPort: 0\n", "", kubeadm.Kubelet{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/etcd-restore/etcd-restore/pkg/internal/yamledit"
@@ -13,6 +15,7 @@ import (
 type Kubelet struct {
 	StaticPodPath   string // as the node sees it
 	RuntimeEndpoint string // of CRI, such as unix:///run/containerd/containerd.sock; "" if nothing tells
+	Healthz         string // host and port at which it tells how it does; "" if it does not
 }
 
 // Kubelet reads the configuration that kubeadm wrote. Older kubeadms put the
@@ -29,6 +32,7 @@ func (n Node) Kubelet() (Kubelet, error) {
 	var k Kubelet
 	k.StaticPodPath, _ = doc.Root().Get("staticPodPath").Text()
 	k.RuntimeEndpoint, _ = doc.Root().Get("containerRuntimeEndpoint").Text()
+	k.Healthz = healthz(doc.Root())
 	flags, err := n.readFile(n.Path("/var/lib/kubelet/kubeadm-flags.env"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Kubelet{}, fmt.Errorf("flags of the kubelet: %w", err)
@@ -39,4 +43,24 @@ func (n Node) Kubelet() (Kubelet, error) {
 		}
 	}
 	return k, nil
+}
+
+// healthz is the address in force: port 0 switches it off.
+func healthz(config yamledit.Value) string {
+	host, port := "127.0.0.1", int64(10248)
+	if v, ok := config.Get("healthzPort").Int(); ok {
+		port = v
+	}
+	if port <= 0 {
+		return ""
+	}
+	if v, ok := config.Get("healthzBindAddress").Text(); ok && v != "" {
+		host = v
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	} else if err == nil && ip.Is6() {
+		host = "[" + host + "]"
+	}
+	return host + ":" + strconv.FormatInt(port, 10)
 }

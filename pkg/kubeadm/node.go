@@ -32,8 +32,11 @@ func (n Node) KubeletClient() string {
 	return n.Path("/var/lib/kubelet/pki/kubelet-client-current.pem")
 }
 
-// AdminConfig is the kubeconfig of the cluster's administrator.
-func (n Node) AdminConfig() string { return n.Path("/etc/kubernetes/admin.conf") }
+// AdminConfigs are the kubeconfigs of the cluster's administrators. Those of the
+// second may do everything by themselves, the first needs a role of the cluster.
+func (n Node) AdminConfigs() []string {
+	return []string{n.Path("/etc/kubernetes/admin.conf"), n.Path("/etc/kubernetes/super-admin.conf")}
+}
 
 // EtcdBackups are the copies of the data directory that upgrades left, oldest
 // first: each holds a directory etcd.

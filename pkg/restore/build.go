@@ -41,6 +41,13 @@ func (r *run) build(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	for _, m := range r.members {
+		if m.mode != 0 {
+			if err := m.fs.Chmod(m.top, m.mode); err != nil {
+				return err
+			}
+		}
+	}
 	for _, part := range r.parts {
 		if err := part.fs.SyncTree(part.path); err != nil {
 			return err

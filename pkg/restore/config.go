@@ -54,6 +54,11 @@ type Target struct {
 	Member  string // its name in the cluster
 	DataDir string
 	WALDir  string // "" is member/wal in DataDir
+
+	// Like is a directory whose owner and SELinux label all that is made gets, and
+	// DataDir its permissions; "" leaves them to who runs the restore. DataDir and
+	// WALDir must not exist then: a directory that does keeps what it has.
+	Like string
 }
 
 // BumpMode says how the revision is raised.

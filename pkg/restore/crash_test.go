@@ -34,6 +34,9 @@ func TestKilledAtEveryBoundary(t *testing.T) {
 		"separate log, both exist":   {members: 1, wal: true, existing: true},
 		"compact":                    {members: 1, compact: true},
 		"compact, all members":       {members: 3, parent: true, compact: true},
+		"like the old one":           {members: 1, like: true},
+		"like it, separate log":      {members: 1, like: true, wal: true},
+		"like it, all members":       {members: 3, like: true, parent: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -43,8 +46,8 @@ func TestKilledAtEveryBoundary(t *testing.T) {
 }
 
 type crashCase struct {
-	members                        int
-	existing, parent, wal, compact bool
+	members                              int
+	existing, parent, wal, compact, like bool
 }
 
 func (tc crashCase) run(t *testing.T) {
@@ -95,8 +98,12 @@ func (tc crashCase) prepare(t *testing.T, snapshot string, cluster *etcdtest.Clu
 			mkdir(t, base)
 		}
 	}
+	like := ""
+	if tc.like {
+		like = oldDir(t, filepath.Join(memoryDir(t), "old"))
+	}
 	for _, m := range cluster.Members {
-		target := restore.Target{Member: m.Name, DataDir: filepath.Join(base, m.Name+".etcd")}
+		target := restore.Target{Member: m.Name, DataDir: filepath.Join(base, m.Name+".etcd"), Like: like}
 		if tc.wal {
 			target.WALDir = filepath.Join(base, "wal")
 		}
@@ -159,6 +166,7 @@ func survey(t *testing.T, j job) standing {
 		hasDB := !untouched(t, target.DataDir)
 		if hasDB {
 			checkComplete(t, j, target)
+			checkLike(t, target)
 			s.complete++
 		}
 		if target.WALDir != "" && !untouched(t, target.WALDir) {
@@ -188,8 +196,14 @@ func again(t *testing.T, j job, stands standing) {
 			t.Errorf("the restore again, where something complete stands: %v, want %v", err, restore.ErrTarget)
 		}
 		for _, target := range j.Targets { // as the hint says: move it aside
-			moveAside(t, target.DataDir)
-			moveAside(t, target.WALDir)
+			for _, dir := range []string{target.DataDir, target.WALDir} {
+				moveAside(t, dir)
+				if target.Like != "" && dir != "" { // an empty one would still have its own owner
+					if err := os.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+						t.Fatal(err)
+					}
+				}
+			}
 		}
 		_, err = restore.Run(t.Context(), cfg)
 	}

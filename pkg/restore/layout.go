@@ -2,6 +2,7 @@ package restore
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -26,6 +27,8 @@ type build struct {
 	fs              durable.FS
 	dirs            []string // to create, outermost first
 	snapDir, walDir string
+	top             string      // the data directory, if it is made
+	mode            fs.FileMode // of top, 0 to leave it
 }
 
 func (b build) db() string { return filepath.Join(b.snapDir, "db") }
@@ -89,8 +92,13 @@ func (r *run) layOut(root *part) error {
 			}
 			b.fs.Owner = data.owner
 		}
+		if t.Like != "" {
+			if err := b.resemble(t.Like, data); err != nil {
+				return err
+			}
+		}
 		if t.WALDir != "" {
-			if err := r.addWAL(&b, t.WALDir); err != nil {
+			if err := r.addWAL(&b, t); err != nil {
 				return err
 			}
 		}
@@ -134,6 +142,7 @@ func (r *run) addData(b *build, data place, root *part) {
 	case root != nil:
 		dir := filepath.Join(root.path, filepath.Base(data.path))
 		memberDir = filepath.Join(dir, "member")
+		b.top = dir
 		b.dirs = append(b.dirs, dir, memberDir)
 	case data.exists: // it may be a mount point: what appears is member, inside
 		p := part{path: data.partPath(), fs: b.fs, to: filepath.Join(data.path, "member")}
@@ -143,6 +152,7 @@ func (r *run) addData(b *build, data place, root *part) {
 	default:
 		p := part{path: data.partPath(), fs: b.fs, to: data.path}
 		p.from = p.path
+		b.top = p.path
 		memberDir = filepath.Join(p.path, "member")
 		b.dirs = append(b.dirs, memberDir)
 		r.parts = append(r.parts, p)
@@ -158,13 +168,19 @@ func (r *run) addData(b *build, data place, root *part) {
 // addWAL lays out a log directory outside of the data directory. Its part comes
 // first: a db without a log is taken for a new member, a log without a db is
 // refused.
-func (r *run) addWAL(b *build, path string) error {
-	wal, err := examine(path)
+func (r *run) addWAL(b *build, t Target) error {
+	wal, err := examine(t.WALDir)
 	if err != nil {
 		return err
 	}
 	p := part{path: wal.partPath(), fs: r.FS, to: wal.path}
 	p.fs.Owner = wal.owner
+	if t.Like != "" {
+		if wal.exists {
+			return keepsItsOwner(wal)
+		}
+		p.fs.Owner = b.fs.Owner
+	}
 	p.from = p.path
 	if wal.exists {
 		p.from = filepath.Join(p.path, datadir.WALName(0, 0))

@@ -54,7 +54,7 @@ func (p *part) create() error {
 		}
 		if stands(p.path, dir) {
 			p.lock = dir
-			return p.fs.Chown(p.path)
+			return p.fs.Give(p.path)
 		}
 		dir.Close()
 	}

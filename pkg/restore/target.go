@@ -91,6 +91,21 @@ var partName = regexp.MustCompile(`\.part-[0-9a-f]{16}$`)
 
 func isPart(name string) bool { return name[0] == '.' && partName.MatchString(name) }
 
+// Sweep removes what restores into a target that were killed left beside it. What is
+// complete stays, and what belongs to a restore that runs. The next restore into the
+// target does it, too.
+func Sweep(fs durable.FS, t Target) error {
+	for _, dir := range []string{t.DataDir, t.WALDir} {
+		if _, err := os.Stat(filepath.Dir(dir)); dir == "" || errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err := sweep(fs, place{path: dir}.partPath()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // sweep removes what restores that were killed left under the names that fresh
 // could have had. A part whose lock is held belongs to one that runs.
 func sweep(fs durable.FS, fresh string) error {

@@ -47,7 +47,7 @@ type File struct {
 // changing the file, and refuses one that an etcd is changing. A zstd-compressed snapshot
 // is first decompressed into a nameless file in the directory for temporary ones.
 func Open(path string) (*File, error) {
-	f, err := openRegular(path)
+	f, err := openShared(path)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +59,20 @@ func Open(path string) (*File, error) {
 		return Spool(path, f)
 	}
 	return open(path, f)
+}
+
+// openShared opens path with the shared lock that keeps an etcd from changing it.
+func openShared(path string) (*os.File, error) {
+	f, err := openRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	if lockedByOther(f) {
+		f.Close()
+		return nil, hint.New(fmt.Errorf("%w: %s", ErrInUse, path),
+			"take a snapshot of it with `etcdctl-snapshot-x save`, or stop that etcd first")
+	}
+	return f, nil
 }
 
 // openRegular opens path if it is a regular file; anything else could block.
@@ -88,11 +102,6 @@ func openRegular(path string) (*os.File, error) {
 	if now, err := f.Stat(); err != nil || !os.SameFile(info, now) {
 		f.Close()
 		return nil, errors.Join(hint.New(fmt.Errorf("%w: %s", ErrChanged, path), "wait until whatever writes it is done"), err)
-	}
-	if lockedByOther(f) {
-		f.Close()
-		return nil, hint.New(fmt.Errorf("%w: %s", ErrInUse, path),
-			"take a snapshot of it with `etcdctl-snapshot-x save`, or stop that etcd first")
 	}
 	return f, nil
 }

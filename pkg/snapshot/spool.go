@@ -119,7 +119,7 @@ func NewStream(r io.Reader) (Stream, error) {
 // OpenStream opens the snapshot at path, decompressed if need be. The size is -1
 // if only reading it will tell.
 func OpenStream(path string) (Stream, error) {
-	f, err := openRegular(path)
+	f, err := openShared(path)
 	if err != nil {
 		return Stream{}, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/etcd-restore/etcd-restore/pkg/internal/boltfile"
+	"github.com/etcd-restore/etcd-restore/pkg/internal/keyset"
 	"github.com/etcd-restore/etcd-restore/pkg/schema"
 )
 
@@ -89,7 +90,7 @@ func (s *File) CheckStructure(ctx context.Context, p Progress) error {
 }
 
 func (s *File) check(ctx context.Context, p Progress) (*Report, error) {
-	c := &checker{s: s, report: &Report{Findings: []Finding{}}, count: map[Severity]int{}, leases: map[int64]struct{}{}}
+	c := &checker{s: s, report: &Report{Findings: []Finding{}}, count: map[Severity]int{}, leases: map[int64]struct{}{}, orphans: keyset.New()}
 	err := c.run(ctx, p)
 	if errors.Is(err, errTooMany) {
 		err = nil
@@ -105,7 +106,7 @@ type checker struct {
 	report  *Report
 	count   map[Severity]int
 	leases  map[int64]struct{}
-	orphans int // keys whose lease does not exist
+	orphans *keyset.Set // keys whose lease does not exist
 	members map[uint64]bool
 }
 

@@ -57,8 +57,8 @@ func nothing(_, _ []byte) error { return nil }
 
 func (c *checker) afterBucket(name, where string) error {
 	switch {
-	case name == schema.KeyBucket && c.orphans > 0:
-		return c.add(Warning, where, "%d records name a lease that does not exist; such keys never expire", c.orphans)
+	case name == schema.KeyBucket && c.orphans.Len() > 0:
+		return c.add(Warning, where, "%d keys name a lease that does not exist, and never expire", c.orphans.Len())
 	case name == schema.MembersBucket && len(c.members) == 0:
 		return c.add(Warning, where, "no members are listed")
 	}
@@ -84,17 +84,26 @@ func (c *checker) record(k, v []byte) error {
 		return fmt.Errorf("revision %d_%d: the key is empty", rev.Main, rev.Sub)
 	case !kv.Canonical(len(v)):
 		return fmt.Errorf("revision %d_%d: the value has fields that etcd 3.4 to 3.7 do not write, or not so", rev.Main, rev.Sub)
-	case rev.Tombstone:
-		return nil // nothing but the key is stored
+	case rev.Tombstone: // nothing but the key is stored
+		c.leased(kv)
+		return nil
 	case kv.Mod != rev.Main:
 		return fmt.Errorf("revision %d_%d: the value says it is revision %d", rev.Main, rev.Sub, kv.Mod)
 	case kv.Create < 1 || kv.Create > kv.Mod || kv.Version < 1:
 		return fmt.Errorf("revision %d_%d: version %d of a key created at %d cannot be", rev.Main, rev.Sub, kv.Version, kv.Create)
 	}
-	if _, ok := c.leases[kv.Lease]; kv.Lease != 0 && !ok {
-		c.orphans++
-	}
+	c.leased(kv)
 	return nil
+}
+
+// leased notes a key whose lease does not exist, until a later record of the key says
+// otherwise: history is full of leases that have expired since.
+func (c *checker) leased(kv schema.KeyValue) {
+	if _, ok := c.leases[kv.Lease]; kv.Lease != 0 && !ok {
+		c.orphans.Add(kv.Key)
+	} else if c.orphans.Len() > 0 {
+		c.orphans.Remove(kv.Key)
+	}
 }
 
 func (c *checker) lease(k, v []byte) error {

@@ -100,7 +100,15 @@ func TestOneDefect(t *testing.T) {
 		"version zero":         {[]any{record(rev, 0, false, kv("k", rev, rev, 0, 0))}, []snapshot.Finding{{e, "bucket key", "cannot be"}}},
 		"lease missing": {
 			[]any{record(rev, 0, false, kv("k", rev, rev, 1, 999_999)), record(rev, 1, false, kv("l", rev, rev, 1, 999_999))},
-			[]snapshot.Finding{{w, "bucket key", "2 records name a lease that does not exist"}},
+			[]snapshot.Finding{{w, "bucket key", "2 keys name a lease that does not exist"}},
+		},
+		"lease missing once": {
+			[]any{record(rev, 0, false, kv("k", rev, rev, 1, 999_999)), record(rev, 1, true, &mvccpb.KeyValue{Key: []byte("k")})},
+			nil,
+		},
+		"lease missing until a later write": {
+			[]any{record(rev, 0, false, kv("k", rev, rev, 1, 999_999)), record(rev+1, 0, false, kv("k", rev, rev+1, 2, 0))},
+			nil,
 		},
 
 		"lease of another key": {
@@ -145,7 +153,7 @@ func TestOneDefect(t *testing.T) {
 		"bucket unknown":    {[]any{put{"zoo", "", ""}}, []snapshot.Finding{{w, "bucket zoo", "no such bucket"}}},
 		"no key bucket":     {[]any{drop{schema.KeyBucket, ""}}, []snapshot.Finding{{e, "bucket key", "there is none"}}},
 		"no meta bucket":    {[]any{drop{schema.MetaBucket, ""}}, []snapshot.Finding{{e, "bucket meta", "there is none"}}},
-		"no lease bucket":   {[]any{drop{schema.LeaseBucket, ""}}, []snapshot.Finding{{w, "bucket key", "records name a lease that does not exist"}}},
+		"no lease bucket":   {[]any{drop{schema.LeaseBucket, ""}}, []snapshot.Finding{{w, "bucket key", "keys name a lease that does not exist"}}},
 		"no cluster at all": {[]any{drop{schema.ClusterBucket, ""}, drop{schema.MembersBucket, ""}}, nil}, // as etcd 3.4 has it
 	} {
 		t.Run(name, func(t *testing.T) {

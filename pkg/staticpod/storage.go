@@ -27,22 +27,38 @@ type Location struct {
 func (l Location) HostPath() string { return path.Join(l.VolumePath, l.Below) }
 
 // Etcd is the container that runs etcd.
-func (m *Manifest) Etcd() (*Container, error) {
+func (m *Manifest) Etcd() (*Container, error) { return m.Program("etcd") }
+
+// Program is the container that runs a program of the control plane.
+func (m *Manifest) Program(name string) (*Container, error) {
 	var found *Container
 	for i := range m.Pod.Containers {
 		c := &m.Pod.Containers[i]
-		if c.program() != "etcd" && c.Name != "etcd" {
+		if c.program() != name && c.Name != name {
 			continue
 		}
 		if found != nil {
-			return nil, fmt.Errorf("%w: containers %q and %q of pod %q both run etcd", ErrSeveral, found.Name, c.Name, m.Pod.Name)
+			return nil, fmt.Errorf("%w: containers %q and %q of pod %q both run %s", ErrSeveral, found.Name, c.Name, m.Pod.Name, name)
 		}
 		found = c
 	}
 	if found == nil {
-		return nil, fmt.Errorf("%w: no container of pod %q runs it", ErrNoEtcd, m.Pod.Name)
+		return nil, fmt.Errorf("%w: no container of pod %q runs %s", missing(name), m.Pod.Name, name)
 	}
 	return found, nil
+}
+
+// HostPath is where on the node a file is that a container sees at an absolute
+// path.
+func (m *Manifest) HostPath(c *Container, file string) (string, error) {
+	if !path.IsAbs(file) {
+		return "", fmt.Errorf("%w: %s is relative to a directory that only the image knows", ErrNotOnHost, file)
+	}
+	l, _, err := m.locate(c, path.Clean(file))
+	if err != nil {
+		return "", err
+	}
+	return l.HostPath(), nil
 }
 
 // Storage finds the directories of --data-dir and --wal-dir on the node.

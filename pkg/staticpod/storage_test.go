@@ -2,6 +2,7 @@ package staticpod_test
 
 import (
 	"errors"
+	"io/fs"
 	"strings"
 	"testing"
 
@@ -251,5 +252,28 @@ func TestProgramFlags(t *testing.T) {
 	}
 	if _, err := m.Pod.Containers[0].ProgramFlags("etcd"); !errors.Is(err, staticpod.ErrWrapped) {
 		t.Errorf("got %v, want ErrWrapped", err)
+	}
+}
+
+func TestHostPath(t *testing.T) {
+	t.Parallel()
+	m := parse(t, pod("command: [kube-apiserver, --x=y]\nvolumeMounts: [{name: d, mountPath: /etc/enc}, {name: e, mountPath: /etc/enc/in, subPath: s}]",
+		"- {name: d, hostPath: {path: /host/enc/}}\n- {name: e, hostPath: {path: /e}}"))
+	c, err := m.Program("kube-apiserver")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string]string{"/etc/enc/a.yaml": "/host/enc/a.yaml", "/etc/enc/../enc/in/b": "/e/s/b", "/etc/enc": "/host/enc"} {
+		if got, err := m.HostPath(c, file); err != nil || got != want {
+			t.Errorf("%s is %q, %v, want %s", file, got, err, want)
+		}
+	}
+	for _, file := range []string{"/etc/other", "a.yaml", "", "/etc/encrypted"} {
+		if got, err := m.HostPath(c, file); !errors.Is(err, staticpod.ErrNotOnHost) {
+			t.Errorf("%q is %q, %v, want ErrNotOnHost", file, got, err)
+		}
+	}
+	if _, err := m.Program("kube-scheduler"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a scheduler: %v, want ErrNotExist", err)
 	}
 }

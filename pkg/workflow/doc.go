@@ -49,6 +49,10 @@ type Step struct {
 	Done func(context.Context) (bool, error) // asks the world; nil if it is enough that Do succeeds
 	Do   func(context.Context) error
 	Undo func(context.Context) error // nil if there is nothing to undo
+
+	// MayUndo is asked before anything is undone, if the step was begun; nil is yes.
+	// An error leaves the run where it stands, ErrCommitted commits it: others have.
+	MayUndo func(context.Context) error
 }
 
 // Progress is told what begins and how it ended.

@@ -23,6 +23,9 @@ func (r *runner) back(ctx context.Context) error {
 	if err := r.checkCommit(ctx); err != nil {
 		return err
 	}
+	if err := r.mayUndo(ctx); err != nil {
+		return err
+	}
 	state := r.State()
 	for _, step := range state.ToUndo() {
 		s, _ := r.find(step.Name)
@@ -51,6 +54,26 @@ func (r *runner) checkCommit(ctx context.Context) error {
 			return fmt.Errorf("%w: nobody knows whether step %s was done: %w", ErrStuck, s.id, err)
 		case done || step.Event == journal.Done:
 			return errors.Join(ErrCommitted, r.Commit())
+		}
+	}
+	return nil
+}
+
+// mayUndo asks all steps that were begun.
+func (r *runner) mayUndo(ctx context.Context) error {
+	state := r.State()
+	for _, step := range state.ToUndo() {
+		s, _ := r.find(step.Name)
+		if s.MayUndo == nil {
+			continue
+		}
+		err := s.MayUndo(ctx)
+		switch {
+		case err == nil:
+		case errors.Is(err, ErrCommitted) && !state.GoingBack:
+			return errors.Join(err, r.Commit())
+		default:
+			return fmt.Errorf("%w: step %s may not be undone: %w", ErrStuck, s.id, err)
 		}
 	}
 	return nil

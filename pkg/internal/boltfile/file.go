@@ -83,6 +83,18 @@ func (f *File) Close() error { return f.m.close() }
 // Meta returns the meta page in force.
 func (f *File) Meta() Meta { return f.meta }
 
+// Latest is the last transaction that the meta pages tell of by now. bbolt writes
+// the pages of a transaction before its meta page, and reuses none that the
+// transaction before it can reach: while the last one is still that of Meta,
+// everything read so far is as that left it.
+func (f *File) Latest() (uint64, error) {
+	now := &File{m: f.m, size: f.size}
+	if err := f.m.guard(now.readMeta); err != nil {
+		return 0, err
+	}
+	return now.meta.TxID, nil
+}
+
 // Size is what bbolt calls the size of the database: its high water mark, bytes.
 func (f *File) Size() int64 { return int64(f.meta.Pages) * int64(f.meta.PageSize) }
 

@@ -24,9 +24,6 @@ type FS struct {
 	Owner *Owner
 }
 
-// Owner is a user and a group.
-type Owner struct{ UID, GID int }
-
 // At announces a change that the caller is about to make by other means.
 func (f FS) At(op, path string) {
 	if f.Boundary != nil {
@@ -40,7 +37,7 @@ func (f FS) Mkdir(path string) error {
 	if err := os.Mkdir(path, 0o700); err != nil {
 		return err
 	}
-	if err := f.Chown(path); err != nil {
+	if err := f.Give(path); err != nil {
 		return errors.Join(err, os.Remove(path))
 	}
 	return nil
@@ -53,7 +50,7 @@ func (f FS) Create(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Chown(path); err != nil {
+	if err := f.Give(path); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	return &File{File: file, fs: f}, nil
@@ -79,14 +76,6 @@ func (f FS) WriteFile(path string, content []byte) error {
 		err = file.Sync()
 	}
 	return errors.Join(err, file.Close())
-}
-
-// Chown gives path to the owner of what is created, if there is one.
-func (f FS) Chown(path string) error {
-	if f.Owner == nil {
-		return nil
-	}
-	return os.Chown(path, f.Owner.UID, f.Owner.GID)
 }
 
 // SyncDir makes the names in a directory survive a power cut.

@@ -2,6 +2,7 @@ package durable
 
 import (
 	"errors"
+	"fmt"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -43,4 +44,18 @@ func rename(from, to string) error {
 		return renamePlain(from, to)
 	}
 	return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
+}
+
+func exchange(a, b string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE)
+	if err == nil {
+		return nil
+	}
+	err = &os.LinkError{Op: "exchange", Old: a, New: b, Err: err}
+	for _, never := range []error{unix.EINVAL, unix.ENOSYS, unix.ENOTSUP, unix.EXDEV, unix.EBUSY} {
+		if errors.Is(err, never) {
+			return fmt.Errorf("%w: %w", ErrNoExchange, err)
+		}
+	}
+	return err
 }

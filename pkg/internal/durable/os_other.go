@@ -15,3 +15,5 @@ func clone(_, _ *os.File) error { return errors.ErrUnsupported }
 func SharesBlocks(string) bool { return false }
 
 func rename(from, to string) error { return renamePlain(from, to) }
+
+func exchange(_, _ string) error { return ErrNoExchange }

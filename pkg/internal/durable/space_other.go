@@ -11,9 +11,6 @@ import (
 // Space does not know the free space here and never refuses.
 func Space(string) (free int64, device uint64, err error) { return math.MaxInt64, 0, nil }
 
-// OwnerOf is for systems with numeric owners.
-func OwnerOf(string) (*Owner, error) { return nil, errors.ErrUnsupported }
-
 // OpenOwnDir is for systems with numeric owners.
 func OpenOwnDir(string) (*os.File, error) { return nil, errors.ErrUnsupported }
 

@@ -26,16 +26,6 @@ func Space(path string) (free int64, device uint64, err error) {
 	return int64(s.Bavail) * int64(s.Bsize), uint64(st.Dev), nil
 }
 
-// OwnerOf returns the owner of an existing path.
-func OwnerOf(path string) (*Owner, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	st, _ := info.Sys().(*syscall.Stat_t)
-	return &Owner{int(st.Uid), int(st.Gid)}, nil
-}
-
 // OpenOwnDir opens a directory that belongs to the calling user, root owning
 // all. It follows no symbolic link and waits for nothing.
 func OpenOwnDir(path string) (*os.File, error) {

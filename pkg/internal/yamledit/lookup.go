@@ -1,6 +1,7 @@
 package yamledit
 
 import (
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -72,6 +73,19 @@ func (v Value) Bool() (value, ok bool) {
 		return false, false
 	}
 	return n.Value == "true" || n.Value == "True" || n.Value == "TRUE", true
+}
+
+// Int is the value if it is a whole number.
+func (v Value) Int() (int64, bool) {
+	if v.node == nil {
+		return 0, false
+	}
+	n := v.real()
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!int" {
+		return 0, false
+	}
+	i, err := strconv.ParseInt(n.Value, 0, 64)
+	return i, err == nil
 }
 
 // Get goes down the keys of mappings.
