@@ -115,6 +115,16 @@ func (c *Client) member(endpoint string) (*member, error) {
 	return c.members[i], c.members[i].err
 }
 
+// Raw is etcd's own client for one endpoint, for what has no method here. It is
+// closed with c.
+func (c *Client) Raw(endpoint string) (*clientv3.Client, error) {
+	m, err := c.member(endpoint)
+	if err != nil {
+		return nil, err
+	}
+	return m.client, nil
+}
+
 // short returns a context for one short request, connecting included.
 func (c *Client) short(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, c.cfg.DialTimeout+c.cfg.RequestTimeout)

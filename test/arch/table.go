@@ -82,6 +82,11 @@ func Table() []Row {
 		{etcdclient, []string{hint, newfile}, library()},
 		{staticpod, []string{hint, yamledit}, ground()},
 		{kubeadm, []string{hint, yamledit}, ground()},
+		{cri, []string{hint}, live()},
+		{kubelet, []string{hint}, live()},
+		{apiserver, []string{hint, staticpod, kubeadm}, live()},
+		{rendezvous, []string{hint}, silent()},
+		{control, []string{hint, durable, cri}, live()},
 		{journal, []string{hint, durable}, ground()},
 		{workflow, []string{journal}, ground()},
 

@@ -1,0 +1,159 @@
+package controlplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/etcd-restore/etcd-restore/pkg/cri"
+	"github.com/etcd-restore/etcd-restore/pkg/internal/hint"
+)
+
+// Halt ends what runs of pods, whose manifests are out, and waits until the kubelet
+// has let go of them, so that they can be started again at once. When it returns
+// nothing of them is left in the runtime.
+func (n *Node) Halt(ctx context.Context, pods ...Pod) error {
+	for _, p := range pods {
+		if in, err := n.Where(p); err != nil {
+			return err
+		} else if in {
+			return fmt.Errorf("%w: that of %s is in, the kubelet would start it again", ErrManifest, p.Component)
+		}
+	}
+	if err := n.stopInOrder(ctx, pods); err != nil {
+		return err
+	}
+	return n.release(ctx, pods)
+}
+
+// stopInOrder stops etcd after all that use it.
+func (n *Node) stopInOrder(ctx context.Context, pods []Pod) error {
+	var clients, etcd []Pod
+	for _, p := range pods {
+		if p.Component == Etcd {
+			etcd = append(etcd, p)
+		} else {
+			clients = append(clients, p)
+		}
+	}
+	if err := n.stop(ctx, clients); err != nil {
+		return err
+	}
+	return n.stop(ctx, etcd)
+}
+
+// stop ends pods through the runtime, all at once, until there is nothing left. It
+// looks again and again: a kubelet that was about to start a container does so once
+// more, and one that removes a container at the same moment makes the runtime refuse.
+func (n *Node) stop(ctx context.Context, pods []Pod) error {
+	if len(pods) == 0 {
+		return nil
+	}
+	limited, cancel := context.WithTimeout(ctx, n.Grace+stopTime)
+	defer cancel()
+	for {
+		found, err := n.Find(limited, pods...)
+		if err == nil && len(found) == 0 {
+			return nil
+		}
+		if err == nil {
+			err = n.end(limited, found)
+		}
+		if pause(limited, tick) == nil {
+			continue
+		}
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err == nil:
+			err = fmt.Errorf("pod %s comes back", found[0].Name)
+		}
+		return hint.New(fmt.Errorf("%w: %w", ErrRunning, err), "look at it: crictl pods; crictl ps -a")
+	}
+}
+
+// end stops and removes pods of the runtime, all at once. One that cannot be must not
+// cut the grace period of the others short.
+func (n *Node) end(ctx context.Context, pods []cri.Pod) error {
+	var ending errgroup.Group
+	for _, p := range pods {
+		ending.Go(func() error {
+			if err := n.Runtime.Stop(ctx, p, n.Grace); err != nil {
+				return err
+			}
+			return n.Runtime.Remove(ctx, p)
+		})
+	}
+	return ending.Wait()
+}
+
+// release waits until the kubelet has forgotten pods that are gone, and stops what it
+// starts meanwhile: one that has just started itself read the manifests before they
+// were out. One that does not forget is started again. What it left running in that
+// moment is nobody's then, and is stopped, too.
+func (n *Node) release(ctx context.Context, pods []Pod) error {
+	limited, cancel := context.WithTimeout(ctx, releaseTime)
+	defer cancel()
+	for {
+		if err := n.stopInOrder(ctx, pods); err != nil {
+			return err
+		}
+		held, err := n.held(pods)
+		if err != nil {
+			return err
+		}
+		if len(held) == 0 {
+			return pause(ctx, settleTime)
+		}
+		if pause(limited, tick) != nil {
+			break
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := n.RestartKubelet(ctx); err != nil {
+		return err
+	}
+	return n.stopInOrder(ctx, pods)
+}
+
+// held are the folders of pods that the kubelet has not forgotten. The UID of a static
+// pod is a hash, without the dashes that an API server puts into one.
+func (n *Node) held(pods []Pod) ([]string, error) {
+	entries, err := os.ReadDir(n.podDirs())
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	var held []string
+	for _, e := range entries {
+		if strings.Contains(e.Name(), "-") {
+			continue
+		}
+		for _, p := range pods {
+			if there, _ := exists(filepath.Join(n.podDirs(), e.Name(), "containers", p.Component)); there {
+				held = append(held, e.Name())
+			}
+		}
+	}
+	return held, nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
