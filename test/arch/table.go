@@ -91,6 +91,12 @@ func Table() []Row {
 		{workflow, []string{journal}, ground()},
 
 		// Top floor: what is made of them.
+		{node, []string{hint, snapshot, datadir, evidence, etcdclient, staticpod, kubeadm, journal, cri, kubelet}, live()},
+		{preflight, []string{hint, durable, schema, membership, snapshot, datadir, restore, staticpod, kubeadm, journal, node}, live()},
+		{noderest, []string{
+			hint, durable, schema, membership, revision, snapshot, datadir, evidence, restore, salvage, etcdclient,
+			staticpod, kubeadm, journal, workflow, cri, kubelet, control, apiserver, rendezvous, node,
+		}, silent()},
 
 		// The command trees.
 		{iostreams, nil, tree()},
@@ -113,6 +119,7 @@ func Table() []Row {
 		{"test/integration", nil, nil},
 		{"test/lab/image", nil, nil},
 		{"test/lab/pause", nil, nil},
+		{"test/nodetest", []string{etcdtest, kubeadm}, nil},
 		{"test/salvage", nil, nil},
 		{"test/servers", []string{etcdtest}, nil},
 	}

@@ -1,0 +1,55 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/etcd-restore/etcd-restore/pkg/cri"
+	"github.com/etcd-restore/etcd-restore/pkg/internal/hint"
+	"github.com/etcd-restore/etcd-restore/pkg/kubelet"
+)
+
+func (l *looker) kubelet(ctx context.Context) (kubelet.State, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.cfg.Timeout)
+	defer cancel()
+	k := l.facts.Kubelet
+	address := k.Config.Healthz
+	if address == "" { // not known, or switched off
+		address = kubelet.DefaultHealthz
+	}
+	state, err := kubelet.Find(ctx, address)
+	if k.ConfigErr == nil && k.Config.Healthz == "" {
+		state.Healthy = hint.New(fmt.Errorf("%w: its configuration switches its health port off", kubelet.ErrUnhealthy),
+			"remove healthzPort: 0 from /var/lib/kubelet/config.yaml and restart the kubelet")
+	}
+	return state, err
+}
+
+func (l *looker) runtime(ctx context.Context) (r Runtime) {
+	r.Endpoint = l.facts.Kubelet.Config.RuntimeEndpoint
+	if r.Endpoint == "" {
+		r.Endpoint = cri.DefaultEndpoint
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.cfg.Timeout)
+	defer cancel()
+	rt, err := cri.Dial(l.local(r.Endpoint))
+	if err != nil {
+		r.Err = err
+		return r
+	}
+	defer rt.Close()
+	if r.Name, r.Version, r.Err = rt.Version(ctx); r.Err == nil {
+		r.Pods, r.Err = rt.Pods(ctx, cri.Filter{Namespace: "kube-system"})
+	}
+	return r
+}
+
+// local is an endpoint of the node as we see it.
+func (l *looker) local(endpoint string) string {
+	path := strings.TrimPrefix(endpoint, "unix://")
+	if !strings.HasPrefix(path, "/") {
+		return endpoint
+	}
+	return "unix://" + l.node.Path(path)
+}

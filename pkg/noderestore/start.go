@@ -1,0 +1,209 @@
+package noderestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/etcd-restore/etcd-restore/pkg/controlplane"
+	"github.com/etcd-restore/etcd-restore/pkg/cri"
+	"github.com/etcd-restore/etcd-restore/pkg/etcdclient"
+	"github.com/etcd-restore/etcd-restore/pkg/internal/hint"
+)
+
+var (
+	// ErrEtcd is returned when etcd does not come to serve what it should.
+	ErrEtcd = errors.New("etcd does not serve")
+	// ErrAborted is returned when another node has given the restore up.
+	ErrAborted = errors.New("the restore was given up by another node")
+)
+
+// startEtcd starts etcd on the new directory and waits until the new cluster serves,
+// with every member that was planned, at the planned revision.
+func (m *machine) startEtcd(ctx context.Context) error {
+	if err := m.clientsOut(); err != nil {
+		return err
+	}
+	// On a directory without data etcd would begin a cluster of its own.
+	if id, err := clusterOf(m.data(), m.log()); err != nil || id != m.plan.Decision.ClusterID {
+		return errors.Join(fmt.Errorf("%w: %s does not hold cluster %s", ErrEtcd, m.data(), m.plan.Decision.ClusterID), err)
+	}
+	if err := m.new.Start(ctx, m.part.pod(controlplane.Etcd)); err != nil {
+		return err
+	}
+	if err := m.waitEtcd(ctx, m.restored); err != nil {
+		return err
+	}
+	return m.clientsOut() // still
+}
+
+// clientsOut makes sure that no API server comes up before the commit point (I7):
+// somebody else, a configuration management say, may have put its manifest back.
+func (m *machine) clientsOut() error {
+	for _, p := range m.part.clients() {
+		in, err := m.old.Where(p)
+		if err == nil && in {
+			err = fmt.Errorf("%w: that of %s is in", controlplane.ErrManifest, p.Component)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stopEtcd is the way back.
+func (m *machine) stopEtcd(ctx context.Context) error {
+	if err := m.new.TakeOut(m.part.pod(controlplane.Etcd)); err != nil {
+		return err
+	}
+	return m.new.Halt(ctx, m.part.pod(controlplane.Etcd))
+}
+
+// serves reports whether the new cluster serves as it should, without waiting.
+func (m *machine) serves(ctx context.Context) (bool, error) {
+	if in, err := m.new.Where(m.part.pod(controlplane.Etcd)); err != nil || !in {
+		return false, err
+	}
+	return m.clientsOut() == nil && m.restored(ctx) == nil, ctx.Err()
+}
+
+// restored asks etcd whether it is the new cluster. In it every member must serve: who
+// is missing at the commit point would be missing for good.
+func (m *machine) restored(ctx context.Context) error {
+	client, endpoint, err := m.dialEtcd(ctx)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	if err := m.isRestored(client.Members(ctx)[0], m.memberID()); err != nil {
+		return err
+	}
+	members, err := client.MemberList(ctx, endpoint)
+	if err != nil {
+		return err
+	}
+	if len(members) == 1 {
+		return nil
+	}
+	others := m.etcd
+	others.Endpoints = nil
+	for _, e := range members {
+		if len(e.ClientURLs) == 0 {
+			return fmt.Errorf("%w: member %x has not started", ErrEtcd, e.ID)
+		}
+		others.Endpoints = append(others.Endpoints, e.ClientURLs[0])
+	}
+	all, err := etcdclient.Dial(ctx, others)
+	if err != nil {
+		return err
+	}
+	defer all.Close()
+	for i, s := range all.Members(ctx) {
+		if err := m.isRestored(s, hexID(members[i].ID)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isRestored compares what a member says of itself with the plan.
+func (m *machine) isRestored(s etcdclient.MemberStatus, member string) error {
+	d := &m.plan.Decision
+	switch {
+	case s.Err != nil:
+		return s.Err
+	case hexID(s.ClusterID) != d.ClusterID || hexID(s.MemberID) != member:
+		return fmt.Errorf("%w: %s is member %x of cluster %x, not %s of %s", ErrEtcd, s.Endpoint, s.MemberID, s.ClusterID, member, d.ClusterID)
+	case s.Leader == 0:
+		return fmt.Errorf("%w: %s sees no leader", ErrEtcd, s.Endpoint)
+	case s.Revision < d.Revision:
+		return fmt.Errorf("%w: %s is at revision %d, below %d", ErrEtcd, s.Endpoint, s.Revision, d.Revision)
+	}
+	return nil
+}
+
+// answers asks whether etcd serves, whatever its cluster.
+func (m *machine) answers(ctx context.Context) error {
+	client, _, err := m.dialEtcd(ctx)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	switch s := client.Members(ctx)[0]; {
+	case s.Err != nil:
+		return s.Err
+	case s.Leader == 0:
+		return fmt.Errorf("%w: %s sees no leader", ErrEtcd, s.Endpoint)
+	}
+	return nil
+}
+
+func (m *machine) memberID() string {
+	cluster, err := m.plan.Decision.Cluster()
+	if err != nil { // it was read before, in Decode
+		return ""
+	}
+	member, _ := cluster.Member(m.part.Member)
+	return hexID(member.ID)
+}
+
+// hopeless is how often etcd may end by itself before nobody waits for it any more.
+const hopeless = 3
+
+// waitEtcd asks again and again, until etcd is as it should be, time is up or its
+// container has ended too often.
+func (m *machine) waitEtcd(ctx context.Context, ask func(context.Context) error) error {
+	limited, cancel := context.WithTimeout(ctx, m.Timeout)
+	defer cancel()
+	for {
+		err := ask(limited)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if crash := m.crashed(limited); crash != nil {
+			return crash
+		}
+		if limited.Err() != nil {
+			return hint.New(fmt.Errorf("%w after %s: %w", ErrEtcd, m.Timeout, err), "look at its log: crictl ps -a --name etcd; give it longer with --timeout")
+		}
+		wait(limited, 100*time.Millisecond)
+	}
+}
+
+// crashed reports an etcd that has ended by itself, again and again.
+func (m *machine) crashed(ctx context.Context) error {
+	pods, err := m.old.Find(ctx, m.part.pod(controlplane.Etcd))
+	if err != nil {
+		return nil // the question was another
+	}
+	for _, p := range pods {
+		for _, c := range p.Containers {
+			if c.Name != controlplane.Etcd || c.State != cri.Exited || c.Attempt+1 < hopeless {
+				continue
+			}
+			why := strings.TrimSpace(fmt.Sprintf("exit code %d %s", c.ExitCode, c.Reason))
+			return hint.New(fmt.Errorf("%w: its container has ended %d times, at last with %s", ErrEtcd, c.Attempt+1, why), "look at its log: crictl logs %.13s", c.ID)
+		}
+	}
+	return nil
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// startClients starts what uses etcd. From here on clients are served.
+func (m *machine) startClients(ctx context.Context) error {
+	return m.old.Start(ctx, m.part.clients()...)
+}
