@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/etcd-restore/etcd-restore/plugins/internal/verb"
 )
 
 // setFromEnvironment sets every persistent flag that was not given from its
@@ -22,7 +24,7 @@ func setFromEnvironment(cmd *cobra.Command) error {
 		}
 		// Through the set, so that the flag counts as given.
 		if err := cmd.Root().PersistentFlags().Set(f.Name, value); err != nil {
-			wrong = usageError(cmd, fmt.Errorf("environment variable %s: %w", variable, err))
+			wrong = verb.UsageError(cmd, fmt.Errorf("environment variable %s: %w", variable, err))
 		}
 	})
 	return wrong

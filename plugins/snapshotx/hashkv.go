@@ -12,6 +12,7 @@ import (
 	"github.com/etcd-restore/etcd-restore/plugins/internal/exitcode"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/output"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/progress"
+	"github.com/etcd-restore/etcd-restore/plugins/internal/verb"
 )
 
 // NewCmdHashKV returns the verb hashkv.
@@ -31,11 +32,11 @@ same compacted revision. FILE is never written to.
   etcdctl-snapshot-x hashkv snapshot.db --rev 4711
   etcdctl endpoint hashkv --rev 4711`,
 		GroupID: groupOffline,
-		Args:    oneFile,
+		Args:    verb.OneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.File = args[0]
 			if err := o.Validate(); err != nil {
-				return usageError(cmd, err)
+				return verb.UsageError(cmd, err)
 			}
 			return o.Run(cmd.Context())
 		},

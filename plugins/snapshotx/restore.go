@@ -16,6 +16,7 @@ import (
 	"github.com/etcd-restore/etcd-restore/pkg/restore"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/exitcode"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/output"
+	"github.com/etcd-restore/etcd-restore/plugins/internal/verb"
 )
 
 // NewCmdRestore returns the verb restore.
@@ -53,12 +54,12 @@ zstd, or - for standard input. It never dials, but for --seen-endpoint.
   etcdctl-snapshot-x restore snapshot.db --data-dir /var/lib/etcd-new --dry-run`,
 		GroupID:     groupOffline,
 		Annotations: map[string]string{annotationDials: ""},
-		Args:        oneFile,
+		Args:        verb.OneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.File = args[0]
 			o.Complete(cmd.Flags())
 			if err := o.Validate(); err != nil {
-				return usageError(cmd, err)
+				return verb.UsageError(cmd, err)
 			}
 			return o.Run(cmd.Context())
 		},

@@ -88,16 +88,7 @@ func (o *RestoreOptions) commandFor(name string, plan *restore.Plan) string {
 		}
 	}
 	for i, a := range args {
-		args[i] = shellQuote(a)
+		args[i] = output.Quote(a)
 	}
 	return strings.Join(args, " ")
-}
-
-// shellQuote makes s one word for a POSIX shell.
-func shellQuote(s string) string {
-	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=,@%+"
-	if s != "" && strings.Trim(s, safe) == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

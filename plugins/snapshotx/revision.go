@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/etcd-restore/etcd-restore/plugins/internal/exitcode"
+	"github.com/etcd-restore/etcd-restore/plugins/internal/verb"
 )
 
 // NewCmdRevision returns the verb revision.
@@ -50,10 +51,10 @@ been printed; then nothing is decided.
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Sources = args
 			if err := o.Complete(cmd.Flags()); err != nil {
-				return usageError(cmd, err)
+				return verb.UsageError(cmd, err)
 			}
 			if err := o.Validate(); err != nil {
-				return usageError(cmd, err)
+				return verb.UsageError(cmd, err)
 			}
 			return o.Run(cmd.Context())
 		},

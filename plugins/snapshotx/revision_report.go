@@ -144,7 +144,7 @@ func columns(rows [][]string) string {
 // command restores the snapshot above the evidence.
 func (r revisionReport) command() []string {
 	words := []string{
-		"etcdctl-snapshot-x", "restore", shellQuote(r.base.Name),
+		"etcdctl-snapshot-x", "restore", output.Quote(r.base.Name),
 		fmt.Sprintf("--bump-revision=%d", r.proof.Bump), "--mark-compacted", "--expect-sha256", r.base.sum,
 	}
 	if !r.base.trailer {

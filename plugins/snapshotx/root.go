@@ -4,7 +4,6 @@ package snapshotx
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/etcd-restore/etcd-restore/plugins/internal/exitcode"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/iostreams"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/output"
+	"github.com/etcd-restore/etcd-restore/plugins/internal/verb"
 )
 
 const (
@@ -34,7 +34,7 @@ func Run(ctx context.Context, streams Streams, args []string) int {
 	}
 	root.SetArgs(args)
 	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
-		dropBackquotes(root)
+		verb.DropBackquotes(root)
 	}
 	err := root.ExecuteContext(ctx)
 	code := exitcode.Of(err, exitTable())
@@ -71,25 +71,15 @@ files, for etcd 3.4 to 3.7. A global flag can also be set as ETCDCTL_<FLAG>.
 
   # Look at it
   etcdctl-snapshot-x status snapshot.db -w table`,
-		SilenceUsage:  true,
-		SilenceErrors: true,
-		Args:          cobra.ArbitraryArgs, // so that RunE words the error about an unknown verb
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return unknownVerb(cmd, args[0])
-			}
-			return cmd.Help()
-		},
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			return setFromEnvironment(cmd)
 		},
 	}
+	verb.Prepare(root)
+	verb.Group(root)
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.ErrOut)
-	root.SetFlagErrorFunc(usageError)
-	root.SuggestionsMinimumDistance = 2
-	root.CompletionOptions.HiddenDefaultCmd = true
 	opts.AddFlags(root.PersistentFlags())
 	acceptIgnored(root.PersistentFlags())
 	conn.AddFlags(root.PersistentFlags())
@@ -97,8 +87,6 @@ files, for etcd 3.4 to 3.7. A global flag can also be set as ETCDCTL_<FLAG>.
 		panic(err) // a flag that does not exist: found by any test that makes a root
 	}
 	showConnectionFlagsOnlyWhereUsed(root)
-	// Flags within 80 columns, as all else.
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
 
 	root.AddGroup(
 		&cobra.Group{ID: groupLive, Title: "Live members:"},
@@ -117,52 +105,9 @@ files, for etcd 3.4 to 3.7. A global flag can also be set as ETCDCTL_<FLAG>.
 	return root
 }
 
-// dropBackquotes takes the marks of the values' names from the texts of all flags:
-// a shell is shown the texts as they are.
-func dropBackquotes(cmd *cobra.Command) {
-	drop := func(f *pflag.Flag) { f.Usage = strings.ReplaceAll(f.Usage, "`", "") }
-	cmd.PersistentFlags().VisitAll(drop)
-	cmd.Flags().VisitAll(drop)
-	for _, verb := range cmd.Commands() {
-		dropBackquotes(verb)
-	}
-}
-
 // acceptIgnored adds flags of etcdutl that have nothing to do here, so that its
 // command lines work: no lock is ever waited for.
 func acceptIgnored(fs *pflag.FlagSet) {
 	fs.Duration("timeout", 0, "")
 	fs.Lookup("timeout").Hidden = true
-}
-
-// usageError marks err as a mistake in the command line.
-func usageError(cmd *cobra.Command, err error) error {
-	return exitcode.Usage(output.WithHint(err, "see %s --help", cmd.CommandPath()))
-}
-
-func unknownVerb(cmd *cobra.Command, verb string) error {
-	err := fmt.Errorf("unknown command %q", verb)
-	if similar := cmd.SuggestionsFor(verb); len(similar) > 0 {
-		return exitcode.Usage(output.WithHint(err, "did you mean %q?", similar[0]))
-	}
-	return usageError(cmd, err)
-}
-
-// oneFile is the cobra.PositionalArgs of a verb that takes exactly one file.
-func oneFile(cmd *cobra.Command, args []string) error {
-	switch len(args) {
-	case 1:
-		return nil
-	case 0:
-		return usageError(cmd, errors.New("FILE is missing"))
-	default:
-		return usageError(cmd, fmt.Errorf("one FILE expected, got %d arguments", len(args)))
-	}
-}
-
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usageError(cmd, fmt.Errorf("no argument expected, got %q", args[0]))
-	}
-	return nil
 }

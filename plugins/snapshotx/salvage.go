@@ -10,6 +10,7 @@ import (
 
 	"github.com/etcd-restore/etcd-restore/pkg/salvage"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/exitcode"
+	"github.com/etcd-restore/etcd-restore/plugins/internal/verb"
 )
 
 // NewCmdSalvage returns the verb salvage.
@@ -50,7 +51,7 @@ etcdutl. A dry run exits with 0 whatever it says is needed.
 		GroupID: groupOffline,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usageError(cmd, errors.New("DIR is missing"))
+				return verb.UsageError(cmd, errors.New("DIR is missing"))
 			}
 			return nil
 		},
@@ -58,7 +59,7 @@ etcdutl. A dry run exits with 0 whatever it says is needed.
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Dirs = args
 			if err := o.Validate(); err != nil {
-				return usageError(cmd, err)
+				return verb.UsageError(cmd, err)
 			}
 			return o.Run(cmd.Context())
 		},

@@ -165,10 +165,10 @@ func (r salvageReport) nextCommand() string {
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "  etcdctl-snapshot-x restore %s --all-members --output-dir new", shellQuote(r.Path))
-	fmt.Fprintf(&b, " \\\n    --initial-cluster %s", shellQuote(strings.Join(cluster, ",")))
+	fmt.Fprintf(&b, "  etcdctl-snapshot-x restore %s --all-members --output-dir new", output.Quote(r.Path))
+	fmt.Fprintf(&b, " \\\n    --initial-cluster %s", output.Quote(strings.Join(cluster, ",")))
 	for _, name := range learners {
-		fmt.Fprintf(&b, " \\\n    --learner %s", shellQuote(name))
+		fmt.Fprintf(&b, " \\\n    --learner %s", output.Quote(name))
 	}
 	b.WriteString(" \\\n    --bump-revision=auto")
 	for i, s := range r.sources {
@@ -176,7 +176,7 @@ func (r salvageReport) nextCommand() string {
 			if s.WALDir != "" {
 				dir += "," + s.WALDir
 			}
-			fmt.Fprintf(&b, " \\\n    --seen-data-dir %s", shellQuote(dir))
+			fmt.Fprintf(&b, " \\\n    --seen-data-dir %s", output.Quote(dir))
 		}
 	}
 	return b.String()

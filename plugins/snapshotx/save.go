@@ -12,6 +12,7 @@ import (
 	"github.com/etcd-restore/etcd-restore/pkg/snapshot"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/exitcode"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/output"
+	"github.com/etcd-restore/etcd-restore/plugins/internal/verb"
 )
 
 // NewCmdSave returns the verb save.
@@ -38,11 +39,11 @@ disk. If anything goes wrong before, nothing is left behind.
   ETCDCTL_PASSWORD=secret etcdctl-snapshot-x save snapshot.db --user root -w json`,
 		GroupID:     groupLive,
 		Annotations: map[string]string{annotationDials: ""},
-		Args:        oneFile,
+		Args:        verb.OneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.File = args[0]
 			if err := o.Validate(); err != nil {
-				return usageError(cmd, err)
+				return verb.UsageError(cmd, err)
 			}
 			return o.Run(cmd.Context())
 		},

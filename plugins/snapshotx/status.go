@@ -10,6 +10,7 @@ import (
 	"github.com/etcd-restore/etcd-restore/plugins/internal/exitcode"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/output"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/progress"
+	"github.com/etcd-restore/etcd-restore/plugins/internal/verb"
 )
 
 // NewCmdStatus returns the verb status.
@@ -33,7 +34,7 @@ keys are those of a Kubernetes cluster.
   # Does the trailer match?
   etcdctl-snapshot-x status snapshot.db -w json | jq -r .trailer`,
 		GroupID: groupOffline,
-		Args:    oneFile,
+		Args:    verb.OneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.File = args[0]
 			return o.Run(cmd.Context())

@@ -12,6 +12,7 @@ import (
 	"github.com/etcd-restore/etcd-restore/plugins/internal/exitcode"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/output"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/progress"
+	"github.com/etcd-restore/etcd-restore/plugins/internal/verb"
 )
 
 // NewCmdVerify returns the verb verify.
@@ -32,7 +33,7 @@ member/snap/db, compressed with zstd, or -; it is never written to.
   # In a backup job
   etcdctl-snapshot-x verify snapshot.db -w json --progress=none || mail -s 'bad backup' ops`,
 		GroupID: groupOffline,
-		Args:    oneFile,
+		Args:    verb.OneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.File = args[0]
 			return o.Run(cmd.Context())

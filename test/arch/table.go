@@ -103,11 +103,20 @@ func Table() []Row {
 		{exitcode, nil, tree()},
 		{output, nil, tree()},
 		{progress, []string{iostreams, output}, tree()},
+		{prompt, []string{iostreams}, tree()},
+		{verb, []string{exitcode, output}, tree()},
+		{buildinfo, nil, tree()},
 		{snapshotx, []string{
 			hint, durable, schema, membership, newfile, revision, keyspace, snapshot, datadir, evidence, restore, salvage, etcdclient,
 			iostreams, exitcode, output, progress, verb, buildinfo,
 		}, tree()},
 		{"cmd/etcdctl-snapshot-x", []string{snapshotx}, tree()},
+		{etcdrest, []string{
+			membership, newfile, revision, snapshot, datadir, evidence, restore, salvage, etcdclient,
+			staticpod, kubeadm, journal, workflow, cri, kubelet, node, preflight, noderest,
+			iostreams, exitcode, output, progress, prompt, verb, buildinfo,
+		}, []Ban{{"log", "print through the streams that Run was given"}}},
+		{"cmd/kubectl-etcd_restore", []string{etcdrest}, nil},
 
 		// The tests' own programs and helpers. What a test file imports is not checked.
 		{etcdtest, nil, nil},

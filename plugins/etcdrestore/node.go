@@ -1,0 +1,68 @@
+package etcdrestore
+
+import (
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/etcd-restore/etcd-restore/pkg/kubeadm"
+	"github.com/etcd-restore/etcd-restore/pkg/node"
+	"github.com/etcd-restore/etcd-restore/plugins/internal/verb"
+)
+
+// NewCmdNode returns the group node.
+func NewCmdNode(streams Streams, opts *Options) *cobra.Command {
+	o := &NodeOptions{Options: opts, streams: streams}
+	cmd := &cobra.Command{
+		Use:   "node",
+		Short: "Look at, save and restore the control-plane node that this runs on",
+		Long: `Look at, save and restore the control-plane node that this runs on. No API
+server is needed, and nothing else has to be alive. Run it as root.`,
+		Example: `  # What is there, what is broken, what to do next
+  sudo kubectl etcd-restore node status
+
+  # Take a snapshot, from the live member or from the data that it left
+  sudo kubectl etcd-restore node save snapshot.db
+
+  # See what a restore would do, then do it
+  sudo kubectl etcd-restore node plan snapshot.db
+  sudo kubectl etcd-restore node run snapshot.db
+
+  # The restores that were made on this node
+  sudo kubectl etcd-restore node runs`,
+	}
+	verb.Group(cmd)
+	o.AddFlags(cmd.PersistentFlags())
+	cmd.AddCommand(
+		NewCmdNodeStatus(o),
+		NewCmdNodeSave(o),
+		NewCmdNodePlan(o),
+		NewCmdNodeRun(o),
+		NewCmdNodeResume(o),
+		NewCmdNodeRollback(o),
+		NewCmdNodeRuns(o),
+	)
+	return cmd
+}
+
+// NodeOptions are the flags that every verb below node has.
+type NodeOptions struct {
+	*Options
+	RootFS   string
+	StateDir string
+
+	streams Streams
+}
+
+// AddFlags adds the flags that the verbs below node share.
+func (o *NodeOptions) AddFlags(fs *pflag.FlagSet) {
+	fs.StringVar(&o.RootFS, "rootfs", "", "where the node's file system is, if it is not ours")
+	fs.StringVar(&o.StateDir, "state-dir", node.DefaultRuns, "folder of the runs")
+}
+
+// Node is the node that the flags name.
+func (o *NodeOptions) Node() kubeadm.Node { return kubeadm.Node{Root: o.RootFS} }
+
+// Config is where to look for the facts of the node.
+func (o *NodeOptions) Config() node.Config {
+	return node.Config{Root: o.Node(), Runs: o.StateDir}
+}
