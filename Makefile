@@ -7,7 +7,7 @@ FUZZTIME ?= 1m
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build static binaries into bin/
@@ -35,6 +35,30 @@ NODES ?= 1
 .PHONY: lab
 lab: ## Bring up a real kubeadm cluster of NODES (1, 3 or 5; default 1) on this machine, as root
 	test/lab/lab up $(NODES)
+
+# Clusters at the same time: most of the time they wait.
+E2E_PARALLEL ?= 3
+
+# The tests of the harness itself are slow, and what they would find the others hit.
+E2E_SKIP = $(if $(E2E_FULL),,-skip '^TestHarness$$')
+
+.PHONY: e2e
+e2e: needs-lab ## Restore real kubeadm clusters in every way, as root (LAB_NUMBER, ETCD as for the lab)
+	go test -tags e2e -count=1 -timeout 4h -parallel $(E2E_PARALLEL) $(E2E_SKIP) $(TESTFLAGS) ./test/e2e
+
+.PHONY: e2e-full
+e2e-full: export E2E_FULL = 1
+e2e-full: e2e ## The same, killed after every line of the journal, forward and back
+
+.PHONY: bench-e2e
+bench-e2e: needs-lab build ## Downtime of a restore against the runbook by hand, on a real cluster, as root
+	go run ./test/bench/downtime
+
+.PHONY: needs-lab
+needs-lab:
+	@test "$$(uname -s) $$(id -u)" = 'Linux 0' || { \
+		echo 'This runs a kubeadm cluster on this machine, for which it needs Linux and root: see "The lab" in docs/development.md.'; exit 1; } >&2
+	test/lab/lab build
 
 SALVAGE_ROUNDS ?= 20
 

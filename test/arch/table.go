@@ -122,9 +122,14 @@ func Table() []Row {
 		{etcdtest, nil, nil},
 		{"test/arch", nil, nil},
 		{"test/bench", []string{"test/bench/fixture", etcdtest}, nil},
+		{"test/bench/downtime", []string{etcdtest, "test/e2e/lab", "test/e2e/probe"}, nil},
 		{"test/bench/fixture", []string{schema}, nil},
 		{"test/bench/gen", []string{"test/bench/fixture"}, nil},
 		{"test/demo", []string{etcdtest}, nil},
+		{"test/e2e", nil, nil},
+		{"test/e2e/lab", []string{etcdtest}, nil},
+		{"test/e2e/probe", nil, nil},
+		{"test/e2e/stopat", nil, nil},
 		{"test/integration", nil, nil},
 		{"test/lab/image", nil, nil},
 		{"test/lab/pause", nil, nil},
@@ -140,7 +145,13 @@ func library() []Ban { return append(kubernetesFree(), live()...) }
 // live bans what nothing below pkg/ may import.
 func live() []Ban {
 	const data = "return values and errors; report progress through a small interface that the package declares"
-	return []Ban{}
+	return []Ban{
+		{"flag", "take parameters; flags belong to plugins/"},
+		{"github.com/spf13/...", "take parameters; flags and commands belong to plugins/"},
+		{"log/...", data},
+		{"golang.org/x/term", data},
+		{"github.com/olekukonko/...", data},
+	}
 }
 
 // silent is for packages whose server or client wants a logger, to be told to be silent.
@@ -170,5 +181,13 @@ func printed() Ban { return Ban{"log/...", "print through the streams that Run w
 // not among the bans: etcd's own key index is a tree from there.
 func kubernetesFree() []Ban {
 	const why = "etcdctl-snapshot-x is for any etcd and links no Kubernetes code"
-	return []Ban{}
+	return []Ban{
+		{"k8s.io/api/...", why},
+		{"k8s.io/apimachinery/...", why},
+		{"k8s.io/cli-runtime/...", why},
+		{"k8s.io/client-go/...", why},
+		{"k8s.io/cri-api/...", why},
+		{"k8s.io/klog/...", why},
+		{"sigs.k8s.io/...", why},
+	}
 }

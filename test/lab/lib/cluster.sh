@@ -112,9 +112,11 @@ join() {
 configure() {
 	local opt=$nodes/$1/opt
 	render "kubeadm-$2.yaml" "NAME=$1" "ADDRESS=$(address_of "$1")" "ENDPOINT=$endpoint" \
-		"TOKEN=$token" "KEY=$certificate_key" "KUBERNETES=$kubernetes" "ETCD_TAG=$(etcd_tag)" >"$opt/kubeadm.yaml"
+		"TOKEN=$token" "KEY=$certificate_key" "KUBERNETES=$kubernetes" "ETCD_TAG=$(etcd_tag)" \
+		"DATA_DIR=$etcd_data_dir" "EXTRA_ARGS=$etcd_extra_args" >"$opt/kubeadm.yaml"
 	mkdir -p "$opt/patches"
-	[[ $etcd_minor != 3.5 ]] || render etcd-3.5.json "LAST=$3" >"$opt/patches/etcd+json.json"
+	local last=$(($3 + (${#etcd_extra_args} > 0)))
+	[[ $etcd_minor != 3.5 ]] || render etcd-3.5.json "LAST=$last" >"$opt/patches/etcd+json.json"
 }
 
 # run_kubeadm NODE COMMAND...: the checks are for a machine of one's own.

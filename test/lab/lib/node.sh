@@ -24,8 +24,8 @@ node_exec() {
 exec_at() {
 	local init=$1
 	shift
-	nsenter --target "$init" --mount --uts --net --pid --cgroup --wd=/root \
-		env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM="${TERM:-dumb}" "$@"
+	nsenter --target "$init" --mount --uts --net --pid --cgroup --wdns=/root \
+		env -i PATH=/opt/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM="${TERM:-dumb}" "$@"
 }
 
 # node_kubelet NODE stop|start, as systemctl would: a stopped kubelet is back

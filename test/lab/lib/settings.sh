@@ -11,6 +11,10 @@ lab=${LAB:-/var/tmp/etcd-restore-lab${LAB_NUMBER:+-$LAB_NUMBER}}
 # The exact version is pinned in test/servers. A cluster keeps the one it was made with.
 etcd_minor=${ETCD:-$(cat "$lab/etcd" 2>/dev/null || echo 3.7)}
 
+# For kubeadm init, whose configuration the cluster keeps.
+etcd_data_dir=${ETCD_DATA_DIR:-/var/lib/etcd}
+etcd_extra_args=${ETCD_QUOTA:+"{name: quota-backend-bytes, value: '$ETCD_QUOTA'}"}
+
 disk_size=${DISK_SIZE:-60G} # sparse: only what is used takes space
 
 # Labs of several numbers can stand side by side.
