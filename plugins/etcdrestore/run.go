@@ -131,7 +131,7 @@ func (o *RunOptions) confirm(ctx context.Context, question string) error {
 	}
 	err := prompt.Confirm(ctx, o.streams, question)
 	if errors.Is(err, prompt.ErrNoTerminal) {
-		return exitcode.Usage(output.WithHint(err, "say --yes"))
+		return exitcode.Usage(output.WithHint(err, "add --yes to do it without being asked"))
 	}
 	return err
 }
