@@ -23,6 +23,18 @@ const (
 
 func (m *machine) key() string { return keyPrefix + m.plan.Decision.ClusterID }
 
+// commitServed writes it once etcd is as it was when it was started: a run that is
+// resumed after a power cut finds it on its way up.
+func (m *machine) commitServed(ctx context.Context) error {
+	if err := m.waitEtcd(ctx, m.restored); err != nil {
+		return err
+	}
+	if err := m.clientsOut(); err != nil {
+		return err
+	}
+	return m.commit(ctx)
+}
+
 func (m *machine) commit(ctx context.Context) error {
 	value, err := m.claim(ctx, m.etcd.Endpoints[0], committed)
 	if err == nil && value != committed {

@@ -19,7 +19,7 @@ func (m *machine) phases() []workflow.Phase {
 		{Name: "cutover", Steps: []workflow.Step{m.cutover()}},
 		{Name: "start", Steps: []workflow.Step{
 			{Name: "etcd", Do: m.startEtcd, Done: m.serves, MayUndo: m.abort, Undo: m.stopEtcd},
-			{Name: "commit", Do: m.commit, Done: m.committed, Commit: true},
+			{Name: "commit", Do: m.commitServed, Done: m.committed, Commit: true},
 			{Name: "control-plane", Do: m.startClients},
 		}},
 		{Name: "verify", Steps: []workflow.Step{

@@ -127,6 +127,11 @@ var decisionID = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4}$`)
 // something by it.
 func Decode(text []byte) (*Plan, error) {
 	var p Plan
+	// What it is comes before what is wrong with it.
+	var is struct{ APIVersion, Kind string }
+	if err := json.Unmarshal(text, &is); err == nil && (is.APIVersion != APIVersion || is.Kind != Kind) {
+		return nil, fmt.Errorf("%w: it is %q of %q, not %s of %s", ErrPlan, is.Kind, is.APIVersion, Kind, APIVersion)
+	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&p); err != nil {
@@ -134,9 +139,6 @@ func Decode(text []byte) (*Plan, error) {
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%w: there is more behind it", ErrPlan)
-	}
-	if p.APIVersion != APIVersion || p.Kind != Kind {
-		return nil, fmt.Errorf("%w: it is %q of %q, not %s of %s", ErrPlan, p.Kind, p.APIVersion, Kind, APIVersion)
 	}
 	if !decisionID.MatchString(p.Decision.ID) { // it goes into paths
 		return nil, fmt.Errorf("%w: %q is no ID of a decision", ErrPlan, p.Decision.ID)

@@ -24,7 +24,12 @@ func TestWrongSnapshot(t *testing.T) {
 		requireCode(t, corrupt, s.run(t, "run", snapshot+".torn", "--yes"))
 	})
 	t.Run("not a snapshot", func(t *testing.T) {
-		requireCode(t, corrupt, s.run(t, "run", "/opt/kubeadm.yaml", "--yes"))
+		requireCode(t, corrupt, s.run(t, "run", "/etc/hostname", "--yes"))
+		r := s.run(t, "run", "/opt/kubeadm.yaml", "--yes") // it might be a plan, and is none
+		requireCode(t, usage, r)
+		if !strings.Contains(r.Stderr, "InitConfiguration") {
+			t.Errorf("it does not say what it is:\n%s", r.Stderr)
+		}
 	})
 	t.Run("of another cluster", func(t *testing.T) {
 		s.node.Write(t, "/root/other.db", otherCluster(t), 0o600)

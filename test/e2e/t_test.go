@@ -28,6 +28,7 @@ func requireEqual[T any](t *testing.T, what string, want, got T) {
 // The exit codes of the plugin.
 const (
 	done       = 0
+	usage      = 2
 	rolledBack = 3
 	stuck      = 4
 	refused    = 6
