@@ -31,17 +31,11 @@ type Hash struct {
 // bucket's name and of every record up to it, leaving out what the compaction
 // removes or has yet to remove.
 func (v *View) HashKV(ctx context.Context, at int64, p Progress) (Hash, error) {
-	current, compacted := v.Revision(), v.Compacted()
-	switch {
-	case at < 0:
-		return Hash{}, fmt.Errorf("%w: %d", schema.ErrMalformed, at)
-	case at == 0:
-		at = current
-	case at < compacted:
-		return Hash{}, fmt.Errorf("%w: %d is below %d", ErrCompacted, at, compacted)
-	case at > current:
-		return Hash{}, fmt.Errorf("%w: %d is above %d", ErrFuture, at, current)
+	at, err := v.Resolve(at)
+	if err != nil {
+		return Hash{}, err
 	}
+	compacted := v.Compacted()
 	out, err := v.superseded(ctx, at, compacted)
 	if err != nil {
 		return Hash{}, err

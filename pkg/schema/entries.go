@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -89,7 +90,7 @@ type Member struct {
 // ParseMember reads an entry of the members bucket.
 func ParseMember(k, v []byte) (Member, error) {
 	var m Member
-	if err := json.Unmarshal(v, &m); err != nil {
+	if err := unmarshal(v, &m); err != nil {
 		return Member{}, fmt.Errorf("%w: member %s: %w", ErrMalformed, clip(k), err)
 	}
 	if string(k) != MemberKey(m.ID) {
@@ -97,6 +98,10 @@ func ParseMember(k, v []byte) (Member, error) {
 	}
 	return m, nil
 }
+
+// unmarshal decodes a copy: v may be mapped from a file that an etcd writes to, and
+// encoding/json panics at what changes while it reads.
+func unmarshal(v []byte, into any) error { return json.Unmarshal(bytes.Clone(v), into) }
 
 // MemberKey is the key of a member in the members buckets.
 func MemberKey(id uint64) string { return fmt.Sprintf("%x", id) }
@@ -118,7 +123,7 @@ func ParseDowngrade(v []byte) (enabled bool, err error) {
 	var d struct {
 		Enabled bool `json:"enabled"`
 	}
-	if err := json.Unmarshal(v, &d); err != nil {
+	if err := unmarshal(v, &d); err != nil {
 		return false, fmt.Errorf("%w: downgrade: %w", ErrMalformed, err)
 	}
 	return d.Enabled, nil

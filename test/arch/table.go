@@ -59,6 +59,11 @@ func Table() []Row {
 		snapshotx  = "plugins/snapshotx"
 		etcdrest   = "plugins/etcdrestore"
 		etcdtest   = "test/etcdtest"
+		encryption = "pkg/encryption"
+		enccheck   = "pkg/encryptioncheck"
+		kubeobject = "pkg/kubeobject"
+		kubediff   = "pkg/kubediff"
+		undo       = "pkg/undo"
 	)
 	return []Row{
 		// Ground floor: files only.
@@ -77,6 +82,7 @@ func Table() []Row {
 		{evidence, []string{hint, schema, revision, snapshot, datadir}, ground()},
 		{restore, []string{hint, durable, boltfile, schema, membership, revision, keyspace, snapshot, datadir, evidence}, ground()},
 		{salvage, []string{hint, newfile, boltfile, schema, snapshot, datadir}, ground()},
+		{encryption, []string{hint}, ground()},
 
 		// First floor: one live thing each.
 		{etcdclient, []string{hint, newfile}, library()},
@@ -97,6 +103,12 @@ func Table() []Row {
 			hint, durable, schema, membership, revision, snapshot, datadir, evidence, restore, salvage, etcdclient,
 			staticpod, kubeadm, journal, workflow, cri, kubelet, control, apiserver, rendezvous, node,
 		}, silent()},
+
+		// What is in a snapshot.
+		{kubeobject, []string{hint, schema, keyspace, encryption}, live()},
+		{enccheck, []string{hint, keyspace, encryption, kubeobject}, live()},
+		{kubediff, []string{encryption, kubeobject}, live()},
+		{undo, []string{kubeobject, kubediff}, live()},
 
 		// The command trees.
 		{iostreams, nil, tree()},
@@ -126,6 +138,7 @@ func Table() []Row {
 		{"test/bench/fixture", []string{schema}, nil},
 		{"test/bench/gen", []string{"test/bench/fixture"}, nil},
 		{"test/demo", []string{etcdtest}, nil},
+		{"test/encryptiontest", nil, nil},
 		{"test/e2e", nil, nil},
 		{"test/e2e/lab", []string{etcdtest}, nil},
 		{"test/e2e/probe", nil, nil},
