@@ -58,6 +58,15 @@ func Table() []Row {
 		buildinfo  = "plugins/internal/buildinfo"
 		snapshotx  = "plugins/snapshotx"
 		etcdrest   = "plugins/etcdrestore"
+		transport  = "pkg/transport"
+		local      = "pkg/transport/local"
+		ssh        = "pkg/transport/ssh"
+		detached   = "pkg/transport/detached"
+		store      = "pkg/transport/store"
+		sweep      = "pkg/transport/sweep"
+		helperpod  = "pkg/transport/pod"
+		agentpod   = "pkg/agentpod"
+		courtesy   = "pkg/internal/courtesy"
 		etcdtest   = "test/etcdtest"
 		encryption = "pkg/encryption"
 		enccheck   = "pkg/encryptioncheck"
@@ -83,6 +92,7 @@ func Table() []Row {
 		{restore, []string{hint, durable, boltfile, schema, membership, revision, keyspace, snapshot, datadir, evidence}, ground()},
 		{salvage, []string{hint, newfile, boltfile, schema, snapshot, datadir}, ground()},
 		{encryption, []string{hint}, ground()},
+		{courtesy, nil, ground()},
 
 		// First floor: one live thing each.
 		{etcdclient, []string{hint, newfile}, library()},
@@ -103,6 +113,16 @@ func Table() []Row {
 			hint, durable, schema, membership, revision, snapshot, datadir, evidence, restore, salvage, etcdclient,
 			staticpod, kubeadm, journal, workflow, cri, kubelet, control, apiserver, rendezvous, node,
 		}, silent()},
+
+		// A whole control plane.
+		{transport, []string{hint, durable}, live()},
+		{local, []string{transport}, live()},
+		{ssh, []string{hint, newfile, transport}, live()},
+		{store, []string{hint, courtesy, durable, newfile, transport}, live()},
+		{detached, []string{hint, durable, transport}, live()},
+		{sweep, []string{hint, durable, transport}, live()},
+		{helperpod, []string{hint, transport}, live()},
+		{agentpod, []string{hint, durable, staticpod, transport, detached}, live()},
 
 		// What is in a snapshot.
 		{kubeobject, []string{hint, schema, keyspace, encryption}, live()},

@@ -17,5 +17,8 @@ func OpenOwnDir(string) (*os.File, error) { return nil, errors.ErrUnsupported }
 // Lock is not needed to read snapshots, which is all that is done here.
 func Lock(*os.File) error { return errors.ErrUnsupported }
 
+// Locked cannot tell.
+func Locked(*os.File) bool { return false }
+
 // LockWait is not needed either.
 func LockWait(*os.File) error { return errors.ErrUnsupported }
