@@ -32,7 +32,7 @@ import (
 
 // quick are limits for tests in which something hangs.
 func quick() apiserver.Options {
-	return apiserver.Options{DialTimeout: 300 * time.Millisecond, RequestTimeout: 500 * time.Millisecond, WatchTimeout: 300 * time.Millisecond}
+	return apiserver.Options{DialTimeout: 2 * time.Second, RequestTimeout: 3 * time.Second, WatchTimeout: 2 * time.Second}
 }
 
 // authority signs certificates.

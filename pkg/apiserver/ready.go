@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -33,6 +34,27 @@ func (c *Client) Ready(ctx context.Context) error {
 // as it has read from etcd who they are.
 func (c *Client) WaitReady(ctx context.Context) error {
 	return poll(ctx, c.Ready)
+}
+
+// ReadyWithin is Ready for a judge who knows that one answer is none: an API server
+// that says that it is not ready is asked again for as long as d. A busy one says so
+// whenever etcd has taken two seconds for an answer.
+func (c *Client) ReadyWithin(ctx context.Context, d time.Duration) error {
+	asking, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	ticks := time.NewTicker(pollInterval)
+	defer ticks.Stop()
+	for {
+		err := c.Ready(ctx)
+		if !errors.Is(err, ErrNotReady) {
+			return err
+		}
+		select {
+		case <-asking.Done():
+			return err
+		case <-ticks.C:
+		}
+	}
 }
 
 // failedChecks are the names in lines like "[-]etcd failed: reason withheld".

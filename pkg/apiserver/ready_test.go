@@ -46,6 +46,33 @@ func TestReady(t *testing.T) {
 	}
 }
 
+// A moment in which etcd was slow is no verdict; a server that stays that way, and one
+// that nobody lets in, is one.
+func TestReadyWithin(t *testing.T) {
+	t.Parallel()
+	say := func(asked *atomic.Int32, unready int32, code int) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if asked.Add(1) <= unready {
+				w.WriteHeader(code)
+				_, _ = io.WriteString(w, notReady)
+			}
+		})
+	}
+	var asked atomic.Int32
+	if err := dial(t, say(&asked, 2, 500)).ReadyWithin(t.Context(), time.Minute); err != nil || asked.Load() != 3 {
+		t.Errorf("asked %d times: %v", asked.Load(), err)
+	}
+	asked.Store(0)
+	if err := dial(t, say(&asked, 1000, 500)).ReadyWithin(t.Context(), time.Second); !errors.Is(err, apiserver.ErrNotReady) || asked.Load() < 2 {
+		t.Errorf("asked %d times: %v", asked.Load(), err)
+	}
+	dead := dialTo(t, newAuthority(t).kubeconfig(t, deadURL(t)), quick())
+	began := time.Now()
+	if err := dead.ReadyWithin(t.Context(), time.Minute); !errors.Is(err, apiserver.ErrUnreachable) || time.Since(began) > 30*time.Second {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestWhoAnswers(t *testing.T) {
 	t.Parallel()
 	a, stranger := newAuthority(t), newAuthority(t)

@@ -32,8 +32,34 @@ func (n *Node) Halt(ctx context.Context, pods ...Pod) error {
 	return n.release(ctx, pods)
 }
 
-// stopInOrder stops etcd after all that use it.
+// Stopped is ErrNotStopped if something of pods can still run.
+func (n *Node) Stopped(ctx context.Context, pods ...Pod) error {
+	alive, err := n.Alive(ctx, pods...)
+	if err == nil && len(alive) > 0 {
+		err = hint.New(fmt.Errorf("%w: pod %s", ErrNotStopped, alive[0].Name), "look at it: crictl pods")
+	}
+	return err
+}
+
+// ProveStopped is Stopped after Halt. What a kubelet that is behind has started since is
+// halted as well.
+func (n *Node) ProveStopped(ctx context.Context, pods ...Pod) error {
+	err := n.Stopped(ctx, pods...)
+	if !errors.Is(err, ErrNotStopped) {
+		return err
+	}
+	if halted := n.Halt(ctx, pods...); halted != nil {
+		return fmt.Errorf("%w: %w", err, halted)
+	}
+	return n.Stopped(ctx, pods...)
+}
+
+// stopInOrder stops etcd after all that use it. What is left of those, when they have
+// ended, is removed while etcd stops.
 func (n *Node) stopInOrder(ctx context.Context, pods []Pod) error {
+	if found, err := n.Find(ctx, pods...); err == nil && len(found) == 0 {
+		return nil
+	}
 	var clients, etcd []Pod
 	for _, p := range pods {
 		if p.Component == Etcd {
@@ -42,10 +68,16 @@ func (n *Node) stopInOrder(ctx context.Context, pods []Pod) error {
 			clients = append(clients, p)
 		}
 	}
-	if err := n.stop(ctx, clients); err != nil {
-		return err
+	if found, err := n.Find(ctx, clients...); err != nil || n.end(ctx, found, n.Runtime.Stop) != nil {
+		if err := n.stop(ctx, clients); err != nil {
+			return err
+		}
 	}
-	return n.stop(ctx, etcd)
+	var stopping errgroup.Group
+	for _, some := range [][]Pod{clients, etcd} {
+		stopping.Go(func() error { return n.stop(ctx, some) })
+	}
+	return stopping.Wait()
 }
 
 // stop ends pods through the runtime, all at once, until there is nothing left. It
@@ -63,7 +95,7 @@ func (n *Node) stop(ctx context.Context, pods []Pod) error {
 			return nil
 		}
 		if err == nil {
-			err = n.end(limited, found)
+			err = n.end(limited, found, n.stopAndRemove)
 		}
 		if pause(limited, tick) == nil {
 			continue
@@ -78,25 +110,28 @@ func (n *Node) stop(ctx context.Context, pods []Pod) error {
 	}
 }
 
-// end stops and removes pods of the runtime, all at once. One that cannot be must not
-// cut the grace period of the others short.
-func (n *Node) end(ctx context.Context, pods []cri.Pod) error {
+// end does what ends a pod of the runtime to all at once. One that cannot be ended must
+// not cut the grace period of the others short.
+func (n *Node) end(ctx context.Context, pods []cri.Pod, how func(context.Context, cri.Pod, time.Duration) error) error {
 	var ending errgroup.Group
 	for _, p := range pods {
-		ending.Go(func() error {
-			if err := n.Runtime.Stop(ctx, p, n.Grace); err != nil {
-				return err
-			}
-			return n.Runtime.Remove(ctx, p)
-		})
+		ending.Go(func() error { return how(ctx, p, n.Grace) })
 	}
 	return ending.Wait()
 }
 
+func (n *Node) stopAndRemove(ctx context.Context, p cri.Pod, grace time.Duration) error {
+	if err := n.Runtime.Stop(ctx, p, grace); err != nil {
+		return err
+	}
+	return n.Runtime.Remove(ctx, p)
+}
+
 // release waits until the kubelet has forgotten pods that are gone, and stops what it
 // starts meanwhile: one that has just started itself read the manifests before they
-// were out. One that does not forget is started again. What it left running in that
-// moment is nobody's then, and is stopped, too.
+// were out, and one that is behind makes a sandbox, without a folder until then, of what
+// was in for a moment. One that does not forget is started again. What it left running
+// in that moment is nobody's then, and is stopped, too.
 func (n *Node) release(ctx context.Context, pods []Pod) error {
 	limited, cancel := context.WithTimeout(ctx, releaseTime)
 	defer cancel()
@@ -109,7 +144,12 @@ func (n *Node) release(ctx context.Context, pods []Pod) error {
 			return err
 		}
 		if len(held) == 0 {
-			return pause(ctx, settleTime)
+			if err := pause(ctx, settleTime); err != nil {
+				return err
+			}
+			if found, err := n.Find(ctx, pods...); err == nil && len(found) == 0 {
+				return nil
+			}
 		}
 		if pause(limited, tick) != nil {
 			break

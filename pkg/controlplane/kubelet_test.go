@@ -39,6 +39,8 @@ type machine struct {
 	letsGo   time.Duration  // from the end of a pod to the end of its folder
 	again    map[string]int // how often it starts a container once more whose manifest is gone
 	hollow   map[string]bool
+	behind   time.Duration // from a manifest to its pod, whatever becomes of the manifest
+	coming   map[string]bool
 	broken   error // why it does not start again
 
 	// How the runtime behaves.
@@ -62,7 +64,7 @@ func newMachine(t *testing.T) *machine {
 			Folder: filepath.Join(dir, "manifests"), Parked: filepath.Join(dir, "etcd-restore", "id"), PodDirs: filepath.Join(dir, "pods"),
 			Grace: 2 * time.Second,
 		},
-		held: map[string]*held{}, blind: map[string]int{}, again: map[string]int{}, hollow: map[string]bool{},
+		held: map[string]*held{}, coming: map[string]bool{}, blind: map[string]int{}, again: map[string]int{}, hollow: map[string]bool{},
 		refusals: map[string]int{}, tough: map[string]bool{}, letsGo: 300 * time.Millisecond,
 	}
 	m.Runtime, m.RestartKubelet = m, m.restart
@@ -111,10 +113,14 @@ func (m *machine) sync() {
 		if _, known := m.held[uid]; known || m.refuses(file) || m.busy(file) {
 			continue
 		}
-		m.hold(uid, component, file)
-		if !m.runs(uid) {
-			m.start(uid, component)
+		if m.behind > 0 {
+			if !m.coming[uid] {
+				m.coming[uid] = true
+				time.AfterFunc(m.behind, func() { m.set(func() { m.take(uid, component, file) }) })
+			}
+			continue
 		}
+		m.take(uid, component, file)
 	}
 }
 
@@ -157,6 +163,13 @@ func (m *machine) busy(file string) bool {
 		}
 	}
 	return false
+}
+
+func (m *machine) take(uid, component, file string) {
+	m.hold(uid, component, file)
+	if !m.runs(uid) {
+		m.start(uid, component)
+	}
 }
 
 func (m *machine) hold(uid, component, file string) {
@@ -260,6 +273,9 @@ func (m *machine) Pods(ctx context.Context, f cri.Filter) ([]cri.Pod, error) {
 
 // Stop implements controlplane.Runtime.
 func (m *machine) Stop(ctx context.Context, p cri.Pod, grace time.Duration) error {
+	if !p.Alive() {
+		return nil
+	}
 	if m.tough[componentOf(p)] {
 		select {
 		case <-ctx.Done():

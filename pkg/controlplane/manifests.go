@@ -30,8 +30,9 @@ func (n *Node) Where(p Pod) (in bool, err error) {
 	return in, nil
 }
 
-// TakeOut moves the manifests of pods out of the kubelet's folder, in this order. It
-// stops nothing by itself, see Halt. What is out already stays.
+// TakeOut moves the manifests of pods out of the kubelet's folder, in this order and within
+// one mount, so that the kubelet sees a whole file or none. It stops nothing by itself, see
+// Halt. What is out already stays.
 func (n *Node) TakeOut(pods ...Pod) error {
 	if err := n.makeParked(); err != nil {
 		return err
@@ -42,12 +43,12 @@ func (n *Node) TakeOut(pods ...Pod) error {
 			return err
 		}
 		if in {
-			if err := n.move(n.in(p), n.out(p)); err != nil {
+			if err := n.FS.Rename(n.in(p), n.out(p)); err != nil {
 				return fmt.Errorf("take the manifest of %s out: %w", p.Component, err)
 			}
 		}
 	}
-	return nil
+	return n.FS.SyncDir(n.Folder) // once, since from the first on nobody is served
 }
 
 // PutIn moves the manifest of a pod back in. What is in already stays.
@@ -56,7 +57,11 @@ func (n *Node) PutIn(p Pod) error {
 	if err != nil || in {
 		return err
 	}
-	if err := n.move(n.out(p), n.in(p)); err != nil {
+	err = n.FS.Rename(n.out(p), n.in(p))
+	if err == nil {
+		err = n.FS.SyncDir(n.Parked)
+	}
+	if err != nil {
 		return fmt.Errorf("put the manifest of %s in: %w", p.Component, err)
 	}
 	return nil
@@ -83,14 +88,6 @@ func (n *Node) makeParked() error {
 		}
 	}
 	return nil
-}
-
-// move renames within one mount, so that the kubelet sees a whole file or none.
-func (n *Node) move(from, to string) error {
-	if err := n.FS.Rename(from, to); err != nil {
-		return err
-	}
-	return n.FS.SyncDir(filepath.Dir(from))
 }
 
 func exists(path string) (bool, error) {

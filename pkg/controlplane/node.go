@@ -16,6 +16,8 @@ var (
 	ErrManifest = errors.New("manifest is not where it should be")
 	// ErrRunning is returned when something of a pod is left that should be gone.
 	ErrRunning = errors.New("still running")
+	// ErrNotStopped is returned when the old etcd cannot be proved to have stopped.
+	ErrNotStopped = errors.New("the old etcd is not proved to have stopped")
 	// ErrNotStarted is returned when the kubelet does not start a pod.
 	ErrNotStarted = errors.New("did not start")
 )

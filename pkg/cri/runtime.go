@@ -44,6 +44,7 @@ type Runtime struct {
 	endpoint string
 	conn     *grpc.ClientConn
 	client   runtime.RuntimeServiceClient
+	images   runtime.ImageServiceClient
 }
 
 // Dial prepares the connection to the socket that endpoint names, as a URL
@@ -63,7 +64,7 @@ func Dial(endpoint string) (*Runtime, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrEndpoint, endpoint, err)
 	}
-	return &Runtime{path, conn, runtime.NewRuntimeServiceClient(conn)}, nil
+	return &Runtime{path, conn, runtime.NewRuntimeServiceClient(conn), runtime.NewImageServiceClient(conn)}, nil
 }
 
 // Close ends the connection.
@@ -78,6 +79,18 @@ func (r *Runtime) Version(ctx context.Context) (name, version string, err error)
 		return "", "", r.explain("ask for its version", err)
 	}
 	return v.GetRuntimeName(), v.GetRuntimeVersion(), nil
+}
+
+// HasImage reports whether an image, by the name that a manifest gives it, is on the
+// node, so that a container of it can start without a registry.
+func (r *Runtime) HasImage(ctx context.Context, image string) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	answer, err := r.images.ImageStatus(ctx, &runtime.ImageStatusRequest{Image: &runtime.ImageSpec{Image: image}})
+	if err != nil {
+		return false, r.explain("look for image "+image, err)
+	}
+	return answer.GetImage() != nil, nil
 }
 
 // explain tells a runtime that is not there from one that says no.

@@ -43,6 +43,7 @@ func FromDataDir(ctx context.Context, dir, walDir string) (Source, error) {
 		s.Open, s.Torn = OpenTorn, log.TornAt.String()
 	}
 	s.MemberID, s.ClusterID = log.MemberID, log.ClusterID
+	s.LastTerm, s.LastIndex, s.Commit = log.LastTerm, log.LastIndex, log.Commit
 	s.MemberName = nameOf(s.Members, s.MemberID)
 	return s, nil
 }

@@ -62,6 +62,10 @@ type Source struct {
 	ClusterID  uint64
 	Members    []schema.Member // those it lists, learners too
 	Torn       string          // where the log breaks off
+
+	// The end of the log and the last entry that it says is committed; zero where
+	// the log was not read.
+	LastTerm, LastIndex, Commit uint64
 }
 
 // Highest is the highest revision that the source tells of: its member has

@@ -6,6 +6,7 @@
 //	    plan.json                     what is to be done; never changes
 //	    journal.jsonl                 what happened, a line an event
 //	    kept/etcd.yaml                files as they were before
+//	    go, abort                     what was said to it meanwhile
 //
 // A line is on disk before the work that it announces begins, and before the work
 // after the one that it reports. A crash can therefore leave three things only: a

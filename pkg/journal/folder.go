@@ -49,7 +49,7 @@ func Open(path string, o Options) (*Folder, error) {
 	if f.lock, err = openSafe(path); err != nil {
 		return nil, err
 	}
-	switch err := durable.Lock(f.lock); {
+	switch err := lock(f.lock); {
 	case errors.Is(err, unix.EWOULDBLOCK):
 		f.Close()
 		return nil, hint.New(fmt.Errorf("%w in %s", ErrLocked, path), "wait for it, or look for it: fuser -v %s", hint.Path(path))
@@ -64,14 +64,28 @@ func Open(path string, o Options) (*Folder, error) {
 	return f, nil
 }
 
+// probing is longer than anybody takes who only asks whether the folder is locked.
+const probing = 500 * time.Millisecond
+
+// lock locks the folder, unless it is locked for longer than somebody who only asks
+// would hold it.
+func lock(dir *os.File) error {
+	for begun := time.Now(); ; time.Sleep(5 * time.Millisecond) {
+		err := durable.Lock(dir)
+		if !errors.Is(err, unix.EWOULDBLOCK) || time.Since(begun) > probing {
+			return err
+		}
+	}
+}
+
 // Busy reports whether a process works in a folder.
 func Busy(path string) bool {
 	dir, err := durable.OpenOwnDir(path)
 	if err != nil {
 		return false
 	}
-	defer dir.Close() // and the lock with it
-	return errors.Is(durable.Lock(dir), unix.EWOULDBLOCK)
+	defer dir.Close()
+	return durable.Locked(dir)
 }
 
 // openSafe opens a directory that nobody else can write to. What is below it is

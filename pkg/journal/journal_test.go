@@ -259,3 +259,22 @@ func FuzzJournal(f *testing.F) {
 		}
 	})
 }
+
+// A member that the run went on without stays known, once.
+func TestMissing(t *testing.T) {
+	t.Parallel()
+	f := open(t, filepath.Join(t.TempDir(), "runs"))
+	defer f.Close()
+	r := create(t, f)
+	must(t, r.Intent("a"), r.Missing("cp3"), r.Missing("cp3"), r.Missing("cp2"), r.Done("a"))
+	if err := r.Missing(""); !errors.Is(err, journal.ErrOrder) {
+		t.Errorf("got %v", err)
+	}
+	r.Close()
+	again, err := f.Resume(r.Name)
+	must(t, err)
+	defer again.Close()
+	if diff := cmp.Diff([]string{"cp3", "cp2"}, again.State().Missing); diff != "" {
+		t.Error(diff)
+	}
+}

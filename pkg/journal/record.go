@@ -19,6 +19,7 @@ const (
 	Undoing   Event = "undoing"   // the way back has come to the step
 	Undone    Event = "undone"    // it is as it was before the step
 	Kept      Event = "kept"      // a file has been copied
+	Missing   Event = "missing"   // a member that the run went on without
 	Committed Event = "committed" // there is no way back from here
 	Finished  Event = "finished"  // the run, one way or the other
 )
@@ -33,6 +34,7 @@ type Record struct {
 	Error   string    `json:"error,omitempty"`
 	Outcome Outcome   `json:"outcome,omitempty"` // with Finished
 	File    *File     `json:"file,omitempty"`    // with Kept
+	Member  string    `json:"member,omitempty"`  // with Missing
 }
 
 // parse reads a journal. good is the length of the lines that count: what follows

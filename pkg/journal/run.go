@@ -150,6 +150,9 @@ func (r *Run) Undoing(step string) error { return r.append(Record{Event: Undoing
 // Undone says that all is as it was before the step.
 func (r *Run) Undone(step string) error { return r.append(Record{Event: Undone, Step: step}) }
 
+// Missing says that the run goes on without a member.
+func (r *Run) Missing(member string) error { return r.append(Record{Event: Missing, Member: member}) }
+
 // Commit says that there is no way back from here.
 func (r *Run) Commit() error { return r.append(Record{Event: Committed}) }
 

@@ -25,6 +25,7 @@ type State struct {
 	GoingBack bool    // the way back was begun: there is no way forward
 	Outcome   Outcome // "" while the run is not finished
 	Kept      []File
+	Missing   []string // members that the run went on without
 }
 
 // Step is how far a step has come.
@@ -83,6 +84,10 @@ func (s *State) apply(r Record) error {
 		s.set(Step{r.Step, r.Event, r.Error})
 	case Kept:
 		s.Kept = append(s.Kept, *r.File)
+	case Missing:
+		if !slices.Contains(s.Missing, r.Member) {
+			s.Missing = append(slices.Clone(s.Missing), r.Member)
+		}
 	case Committed:
 		s.Committed = true
 	case Finished:
@@ -123,6 +128,8 @@ func (s *State) check(r Record) error {
 		return fmt.Errorf("the step was not begun")
 	case r.Event == Failed && s.GoingBack && step.Event != Undoing, r.Event == Undone && step.Event != Undoing:
 		return fmt.Errorf("the step is not being undone")
+	case r.Event == Missing && r.Member == "":
+		return fmt.Errorf("there is no member")
 	case r.Event == Kept && r.File == nil:
 		return fmt.Errorf("there is no file")
 	case r.Event == Finished && r.Outcome == Complete && !s.allDone():
@@ -137,7 +144,7 @@ func (s *State) check(r Record) error {
 
 func (s *State) checkEvent(r Record) error {
 	switch r.Event {
-	case Created, Kept, Committed:
+	case Created, Kept, Missing, Committed:
 		return nil
 	case Intent, Done, Failed, Undoing, Undone:
 		if r.Step == "" {

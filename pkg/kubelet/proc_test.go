@@ -92,6 +92,17 @@ func TestFindProcess(t *testing.T) {
 			p.link(t, "42/root", t.TempDir())
 			p.process(t, 43, "kubelet", "S", 99000)
 		}, 43},
+		"of the host, seen from a container": {func(t *testing.T, p proc) {
+			host := t.TempDir()
+			for pid, comm := range map[int]string{1: "systemd", 42: "kubelet"} {
+				p.process(t, pid, comm, "S", 1)
+				must(t, os.Remove(filepath.Join(string(p), strconv.Itoa(pid), "root")))
+				p.link(t, strconv.Itoa(pid)+"/root", host)
+			}
+			p.process(t, 43, "kubelet", "S", 99000)
+			must(t, os.Remove(filepath.Join(string(p), "43/root")))
+			p.link(t, "43/root", t.TempDir())
+		}, 42},
 		"whose root we may not see": {func(t *testing.T, p proc) {
 			p.process(t, 42, "kubelet", "S", 99000)
 			must(t, os.Remove(filepath.Join(string(p), "42/root")))

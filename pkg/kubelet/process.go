@@ -43,15 +43,21 @@ func find(proc string) (process, error) {
 	return process{}, hint.New(ErrNotRunning, "start it: systemctl start kubelet")
 }
 
-// sameRoot reports whether a process sees our file system. Who cannot tell, for want
-// of root, takes it for true.
+// sameRoot reports whether a process sees the file system that we see, or that of the
+// first process: in a container that sees the processes of its host that is the host's.
+// Who cannot tell, for want of root, takes it for true.
 func sameRoot(proc, dir string) bool {
-	own, err := os.Stat(filepath.Join(proc, "self", "root", "."))
+	other, err := os.Stat(filepath.Join(dir, "root", "."))
 	if err != nil {
 		return true
 	}
-	other, err := os.Stat(filepath.Join(dir, "root", "."))
-	return err != nil || os.SameFile(own, other)
+	for _, process := range []string{"self", "1"} {
+		own, err := os.Stat(filepath.Join(proc, process, "root", "."))
+		if process == "self" && err != nil || err == nil && os.SameFile(own, other) {
+			return true
+		}
+	}
+	return false
 }
 
 // ticksPerSecond is the unit of times in /proc, the same on all of Linux.

@@ -114,6 +114,7 @@ type Runtime struct {
 	Name     string
 	Version  string
 	Pods     []cri.Pod // of kube-system, the newest first
+	Missing  []string  // images of the static pods that are not on the node
 	Err      error     // why there are no Pods
 }
 

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/etcd-restore/etcd-restore/pkg/cri"
@@ -42,7 +43,31 @@ func (l *looker) runtime(ctx context.Context) (r Runtime) {
 	if r.Name, r.Version, r.Err = rt.Version(ctx); r.Err == nil {
 		r.Pods, r.Err = rt.Pods(ctx, cri.Filter{Namespace: "kube-system"})
 	}
+	for _, image := range l.facts.Manifests.images() {
+		if there, err := rt.HasImage(ctx, image); err == nil && !there {
+			r.Missing = append(r.Missing, image)
+		}
+	}
 	return r
+}
+
+// images are those of all static pods.
+func (m *Manifests) images() (images []string) {
+	if m.Err != nil {
+		return nil
+	}
+	for _, f := range m.Folder.Files {
+		if f.Manifest == nil { // nobody can read it
+			continue
+		}
+		pod := &f.Manifest.Pod
+		for _, c := range slices.Concat(pod.InitContainers, pod.Containers) {
+			if !slices.Contains(images, c.Image) {
+				images = append(images, c.Image)
+			}
+		}
+	}
+	return images
 }
 
 // local is an endpoint of the node as we see it.

@@ -8,13 +8,15 @@ import (
 	"io"
 	"io/fs"
 
+	"github.com/etcd-restore/etcd-restore/pkg/controlplane"
 	"github.com/etcd-restore/etcd-restore/pkg/datadir"
-	"github.com/etcd-restore/etcd-restore/pkg/workflow"
+	"github.com/etcd-restore/etcd-restore/pkg/etcdclient"
 )
 
 // The commit point (I7) is one key in the new cluster, which is written once and says
 // how the restore ended. As long as nobody has written it no API server serves the new
-// data, so that all nodes can still go back.
+// data, so that all nodes can still go back. Before a node does, it makes sure that
+// nobody has, see settle.
 const (
 	keyPrefix = "/etcd-restore/"
 	committed = "committed"
@@ -23,10 +25,18 @@ const (
 
 func (m *machine) key() string { return keyPrefix + m.plan.Decision.ClusterID }
 
-// commitServed writes it once etcd is as it was when it was started: a run that is
-// resumed after a power cut finds it on its way up.
+// commitServed writes it once the members serve. etcd is started again if it was
+// stopped, by a node that could not settle.
 func (m *machine) commitServed(ctx context.Context) error {
-	if err := m.waitEtcd(ctx, m.restored); err != nil {
+	etcd := m.part.pod(controlplane.Etcd)
+	if in, err := m.new.Where(etcd); err != nil {
+		return err
+	} else if !in {
+		if err := m.new.Start(ctx, etcd); err != nil {
+			return err
+		}
+	}
+	if err := m.waitMembers(ctx); err != nil {
 		return err
 	}
 	if err := m.clientsOut(); err != nil {
@@ -43,104 +53,104 @@ func (m *machine) commit(ctx context.Context) error {
 	return err
 }
 
-// committed reports whether there is no way back. Where etcd does not answer its log
-// is asked.
+// committed reports whether there is no way back. Where no etcd of the new cluster
+// answers the log is asked; what that does not know for sure is for settle to find out.
 func (m *machine) committed(ctx context.Context) (bool, error) {
-	client, endpoint, err := m.dialEtcd(ctx)
-	if err == nil {
-		defer client.Close()
-		claim, err := client.Claimed(ctx, endpoint, m.key())
-		if err == nil {
-			return claim.Value == committed, nil
-		}
-	}
-	value, err := m.claimInLog()
-	return value == committed, err
-}
-
-// abort takes the commit point away from the other nodes before this one goes back,
-// and must not go back if one of them has committed already. If
-// none of them answers there is no quorum, and the log of this node must do: whatever a
-// majority has agreed on is in the logs of a majority, so that not so many nodes can go
-// back wrongly that the old cluster gets a quorum.
-func (m *machine) abort(ctx context.Context) error {
-	if len(m.others()) == 0 {
-		return nil
-	}
-	value := ""
 	for _, endpoint := range append([]string{m.etcd.Endpoints[0]}, m.clientURLs()...) {
-		var err error
-		if value, err = m.claim(ctx, endpoint, aborted); err == nil {
-			break
+		value, err := m.claimed(ctx, endpoint)
+		if err == nil {
+			return value == committed, nil
 		}
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return false, ctx.Err()
 		}
 	}
-	if value == "" {
-		var err error
-		if value, err = m.claimInLog(); err != nil {
-			return err
-		}
-	}
-	if value == committed {
-		return fmt.Errorf("%w: another node has finished the restore", workflow.ErrCommitted)
-	}
-	return nil
+	log, err := m.claimInLog()
+	return log.value == committed && (log.sure || len(m.others()) == 0), err
 }
 
 // claim asks for the key at an endpoint. Whoever serves there must be of the new
 // cluster: another node may have gone back, and the old one is not ours to write to.
 func (m *machine) claim(ctx context.Context, endpoint, value string) (string, error) {
-	client, err := m.dial(ctx, endpoint)
+	client, err := m.dialNew(ctx, endpoint)
 	if err != nil {
 		return "", err
 	}
 	defer client.Close()
-	switch s := client.Members(ctx)[0]; {
-	case s.Err != nil:
-		return "", s.Err
-	case hexID(s.ClusterID) != m.plan.Decision.ClusterID:
-		return "", fmt.Errorf("%w: %s is of cluster %x", ErrEtcd, endpoint, s.ClusterID)
-	}
 	claim, err := client.Claim(ctx, endpoint, m.key(), value)
 	return claim.Value, err
+}
+
+// claimed is what the key says at an endpoint, "" if nobody has written it.
+func (m *machine) claimed(ctx context.Context, endpoint string) (string, error) {
+	client, err := m.dialNew(ctx, endpoint)
+	if err != nil {
+		return "", err
+	}
+	defer client.Close()
+	claim, err := client.Claimed(ctx, endpoint, m.key())
+	return claim.Value, err
+}
+
+// dialNew connects to an etcd of the new cluster. Close it.
+func (m *machine) dialNew(ctx context.Context, endpoint string) (*etcdclient.Client, error) {
+	client, err := m.dial(ctx, endpoint)
+	if err != nil {
+		return nil, err
+	}
+	s := client.Members(ctx)[0]
+	if err = s.Err; err == nil && hexID(s.ClusterID) != m.plan.Decision.ClusterID {
+		err = fmt.Errorf("%w: %s is of cluster %x", ErrEtcd, endpoint, s.ClusterID)
+	}
+	if err != nil {
+		client.Close()
+		return nil, err
+	}
+	return client, nil
+}
+
+// logged is what a log says of the key.
+type logged struct {
+	value string // what was written first, "" if nothing was
+	sure  bool   // a majority has it; otherwise it may only be in this log
 }
 
 // claimInLog reads from this member's own log who has written the key first, if
 // anybody has. The log begins with the restore, and is short. An entry that was
 // replaced by another leader's, of the same index or a lower one, does not count.
-func (m *machine) claimInLog() (string, error) {
-	dir := m.log()
-	r, err := datadir.NewReader(dir)
+func (m *machine) claimInLog() (logged, error) {
+	r, err := datadir.NewReader(m.log())
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, datadir.ErrNotDataDir) {
-		return "", nil
+		return logged{}, nil
 	} else if err != nil {
-		return "", err
+		return logged{}, err
 	}
 	defer r.Close()
-	value, at := "", uint64(0)
+	value, at, commit := "", uint64(0), uint64(0)
 	for {
 		record, err := r.Next()
 		switch {
 		case errors.Is(err, io.EOF):
-			return value, nil
+			return logged{value, value != "" && at <= commit}, nil
 		case err != nil:
-			return "", fmt.Errorf("look for the commit point in the log: %w", err)
+			return logged{}, fmt.Errorf("look for the commit point in the log: %w", err)
+		case record.State != nil:
+			commit = record.State.GetCommit()
+			continue
 		case record.Entry == nil:
 			continue
 		}
 		if record.Entry.GetIndex() <= at {
 			value, at = "", 0
 		}
-		if v := m.claimed(record.Entry.GetData()); value == "" && v != "" {
+		if v := m.written(record.Entry.GetData()); value == "" && v != "" {
 			value, at = v, record.Entry.GetIndex()
 		}
 	}
 }
 
-// claimed is what a request writes under the key, or "".
-func (m *machine) claimed(request []byte) string {
+// written is what a request writes under the key, or "".
+func (m *machine) written(request []byte) string {
 	if bytes.Contains(request, []byte(m.key())) {
 		for _, value := range []string{committed, aborted} {
 			if bytes.Contains(request, []byte(value)) {

@@ -10,41 +10,19 @@ import (
 	"go.etcd.io/etcd/server/v3/storage/wal"
 	"go.etcd.io/raft/v3/raftpb"
 	"go.uber.org/zap"
-
-	"github.com/etcd-restore/etcd-restore/pkg/etcdclient"
-	"github.com/etcd-restore/etcd-restore/pkg/workflow"
-	"github.com/etcd-restore/etcd-restore/test/etcdtest"
 )
-
-// serving are the machines of a new cluster that serves, one a member.
-func serving(t *testing.T, size int) (*etcdtest.Cluster, []*machine) {
-	t.Helper()
-	c := etcdtest.New(t, etcdtest.Config{Version: etcdtest.V37, Size: size, Token: "the new one"})
-	c.Start(t)
-	d := Decision{ID: id, Token: "the new one", InitialCluster: c.InitialCluster()}
-	cluster, err := d.Cluster()
-	must(t, err)
-	d.ClusterID = hexID(cluster.ID)
-	var machines []*machine
-	for _, e := range c.Members {
-		m := bare(&Plan{Decision: d, Node: Part{Member: e.Name, Mode: ModeManifest, NewData: e.DataDir}})
-		m.etcd = etcdclient.Config{Endpoints: []string{e.ClientURL}, RequestTimeout: 20 * time.Second}
-		machines = append(machines, m)
-	}
-	return c, machines
-}
 
 // says is what the key says, by etcd or, if that is down, by its log.
 func (m *machine) says(t *testing.T) string {
 	t.Helper()
 	done, err := m.committed(t.Context())
 	must(t, err)
-	value, err := m.claimInLog()
+	log, err := m.claimInLog()
 	must(t, err)
-	if done != (value == committed) {
-		t.Errorf("committed: %t, and its log says %q", done, value)
+	if done != (log.value == committed) {
+		t.Errorf("committed: %t, and its log says %q", done, log.value)
 	}
-	return value
+	return log.value
 }
 
 // The first who writes the key decides (I7), and the log of a dead etcd still tells.
@@ -73,67 +51,33 @@ func TestCommitPoint(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, machines := serving(t, 1)
-			m := machines[0]
+			p := newParty(t, 1)
+			m := p.nodes[0].machine
+			m.run = nil // nothing is asked of it
 			tc.write(t, m)
 			if got := m.says(t); got != tc.want {
 				t.Errorf("it says %q, want %q", got, tc.want)
 			}
-			c.Kill(t)
+			p.cluster.Kill(t)
 			m.etcd.RequestTimeout = time.Second
 			if got := m.says(t); got != tc.want {
 				t.Errorf("its log says %q, want %q", got, tc.want)
 			}
-			must(t, m.abort(t.Context())) // there is nobody to take it away from
+			must(t, m.settle(t.Context())) // there is nobody to take it away from
 		})
 	}
-}
-
-// A node that goes back takes the commit point away from the others, and does not go
-// back behind one of them.
-func TestAbort(t *testing.T) {
-	t.Parallel()
-	t.Run("nobody has committed", func(t *testing.T) {
-		t.Parallel()
-		_, machines := serving(t, 3)
-		must(t, machines[0].abort(t.Context()))
-		must(t, machines[2].abort(t.Context()))
-		if err := machines[1].commit(t.Context()); !errors.Is(err, ErrAborted) {
-			t.Errorf("got %v", err)
-		}
-	})
-	t.Run("another has committed", func(t *testing.T) {
-		t.Parallel()
-		c, machines := serving(t, 3)
-		must(t, machines[1].commit(t.Context()))
-		if err := machines[0].abort(t.Context()); !errors.Is(err, workflow.ErrCommitted) {
-			t.Errorf("got %v", err)
-		}
-		etcdtest.Kill(t, c.Members[1], c.Members[2]) // no quorum: the log of the first must do
-		machines[0].etcd.RequestTimeout = time.Second
-		if err := machines[0].abort(t.Context()); !errors.Is(err, workflow.ErrCommitted) {
-			t.Errorf("without a quorum: %v", err)
-		}
-	})
-	t.Run("no quorum", func(t *testing.T) {
-		t.Parallel()
-		c, machines := serving(t, 3)
-		etcdtest.Kill(t, c.Members[1], c.Members[2])
-		machines[0].etcd.RequestTimeout = time.Second
-		must(t, machines[0].abort(t.Context()))
-	})
 }
 
 // An etcd of the old cluster, of a node that has gone back, is not written to.
 func TestClaimRefusesOthers(t *testing.T) {
 	t.Parallel()
-	c, machines := serving(t, 1)
-	m := machines[0]
+	p := newParty(t, 1)
+	m := p.nodes[0].machine
 	m.plan.Decision.ClusterID = "1234"
 	if value, err := m.claim(t.Context(), m.etcd.Endpoints[0], aborted); !errors.Is(err, ErrEtcd) || value != "" {
 		t.Errorf("%q, %v", value, err)
 	}
-	if keys := c.Keys(t, 0); len(keys) > 0 {
+	if keys := p.cluster.Keys(t, 0); len(keys) > 0 {
 		t.Errorf("%d keys were written", len(keys))
 	}
 }
@@ -158,22 +102,28 @@ func TestClaimInLogReplaced(t *testing.T) {
 		"of another restore":          {[]*raftpb.Entry{entry(1, 1, keyPrefix+"c2 "+committed)}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			must(t, os.RemoveAll(filepath.Dir(m.log())))
-			must(t, os.MkdirAll(filepath.Dir(m.log()), 0o700))
-			// The member 1 of the cluster 1.
-			w, err := wal.Create(zap.NewNop(), m.log(), []byte{8, 1, 16, 1})
-			must(t, err)
-			for _, e := range tc.log {
-				must(t, w.Save(&raftpb.HardState{Term: e.Term, Vote: new(uint64(1)), Commit: new(uint64(0))}, []*raftpb.Entry{e}))
-			}
-			must(t, w.Close())
-			if got, err := m.claimInLog(); got != tc.want || err != nil {
-				t.Errorf("%q, %v; want %q", got, err, tc.want)
+			for _, agreed := range []bool{false, true} {
+				must(t, os.RemoveAll(filepath.Dir(m.log())))
+				must(t, os.MkdirAll(filepath.Dir(m.log()), 0o700))
+				// The member 1 of the cluster 1.
+				w, err := wal.Create(zap.NewNop(), m.log(), []byte{8, 1, 16, 1})
+				must(t, err)
+				for _, e := range tc.log {
+					commit := uint64(0)
+					if agreed {
+						commit = e.GetIndex()
+					}
+					must(t, w.Save(&raftpb.HardState{Term: e.Term, Vote: new(uint64(1)), Commit: &commit}, []*raftpb.Entry{e}))
+				}
+				must(t, w.Close())
+				if got, err := m.claimInLog(); got != (logged{tc.want, agreed && tc.want != ""}) || err != nil {
+					t.Errorf("agreed on %t: %+v, %v; want %q", agreed, got, err, tc.want)
+				}
 			}
 		})
 	}
 	must(t, os.RemoveAll(filepath.Dir(m.log())))
-	if got, err := m.claimInLog(); got != "" || err != nil {
-		t.Errorf("without a log: %q, %v", got, err)
+	if got, err := m.claimInLog(); got != (logged{}) || err != nil {
+		t.Errorf("without a log: %+v, %v", got, err)
 	}
 }

@@ -134,6 +134,75 @@ func TestAdopt(t *testing.T) {
 	}
 }
 
+// A plan that is a decision alone is one for any member; one of this very member must
+// fit what is there.
+func TestAdoptAgain(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		change func(*testing.T, *world, *Plan)
+		want   string // what has changed
+	}{
+		"a decision":       {func(_ *testing.T, _ *world, p *Plan) { p.Node = Part{} }, ""},
+		"as it was":        {func(*testing.T, *world, *Plan) {}, ""},
+		"nothing serves":   {func(_ *testing.T, _ *world, p *Plan) { p.Node.Served = Served{true, true} }, ""},
+		"another manifest": {func(_ *testing.T, _ *world, p *Plan) { p.Node.Manifests[1].SHA256 = "0" }, "kube-controller-manager.yaml is another"},
+		"a new manifest":   {func(_ *testing.T, _ *world, p *Plan) { p.Node.Manifests = p.Node.Manifests[1:] }, "no manifest of kube-apiserver"},
+		"other data":       {func(_ *testing.T, _ *world, p *Plan) { p.Node.OldData += "-1" }, "the data directory is"},
+		"another place":    {func(_ *testing.T, _ *world, p *Plan) { p.Node.NewData += "-1" }, "the new data directory is"},
+		"another edit":     {func(_ *testing.T, _ *world, p *Plan) { p.Node.Edits[0].To += "-1" }, "edited in another way"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, "kubeadm-1.37.yaml", single)
+			made := w.plan(t, ModeManifest)
+			plan := reread(t, made)
+			tc.change(t, w, plan)
+			plan = reread(t, plan)
+			err := plan.Adopt(t.Context(), w.facts)
+			if tc.want != "" {
+				if !errors.Is(err, ErrChanged) || !strings.Contains(err.Error(), tc.want) || !plan.Node.Empty() {
+					t.Errorf("got %v", err)
+				}
+				return
+			}
+			must(t, err)
+			if diff := cmp.Diff(made.Node, plan.Node); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// Where nothing is restored a decision can be made, too, of what others have seen.
+func TestDecide(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "kubeadm-1.37.yaml", three)
+	basis := Basis{
+		Snapshot: w.snapshot, InitialCluster: three, Old: OldVoters(w.facts), TargetVersion: "3.7", Now: w.wish(ModeManifest).Now,
+	}
+	for id, name := range w.facts.Data.Source.Voters() {
+		basis.Seen = append(basis.Seen, revision.Evidence{Source: "status of " + name, Revision: 1000, MemberID: id, Voters: w.facts.Data.Source.Voters()})
+	}
+	d, notes, err := Decide(t.Context(), basis)
+	must(t, err)
+	if d.Proof.Floor || d.Proof.Highest != 1000 || len(notes) > 0 || len(d.Old) != 3 {
+		t.Errorf("%+v, %v", d, notes)
+	}
+	if diff := cmp.Diff(NewPlan(d, basis.Now), reread(t, NewPlan(d, basis.Now))); diff != "" {
+		t.Error(diff)
+	}
+	basis.Seen = basis.Seen[1:]
+	if d, _, err = Decide(t.Context(), basis); err != nil || !d.Proof.Floor {
+		t.Errorf("one of three is silent: %+v, %v", d, err)
+	}
+	folder, err := journal.Open(filepath.Join(t.TempDir(), "runs"), journal.Options{})
+	must(t, err)
+	defer folder.Close()
+	if run, err := Run(t.Context(), folder, NewPlan(d, basis.Now), Options{}); run != nil || !errors.Is(err, ErrPlan) {
+		t.Errorf("a decision is no plan: %v, %v", run, err)
+	}
+}
+
 func TestAdoptRefuses(t *testing.T) {
 	t.Parallel()
 	plan := planOfThree(t)

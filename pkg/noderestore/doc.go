@@ -15,6 +15,7 @@
 //	verify        what a client sees: ready, a revision above all, old watches ended
 //	post-restore  kubeadm-config, entries of API servers that are gone
 //
-// Before the commit point any failure takes all of it back. Behind it there is only
-// the way forward.
+// Before the commit point any failure takes all of it back, on every node: one tells
+// the others (retreat), and behind their meeting the commit point, or a majority of
+// them, decides (settle). Behind it there is only the way forward.
 package noderestore

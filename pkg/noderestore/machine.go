@@ -20,6 +20,7 @@ import (
 	"github.com/etcd-restore/etcd-restore/pkg/kubeadm"
 	"github.com/etcd-restore/etcd-restore/pkg/kubelet"
 	"github.com/etcd-restore/etcd-restore/pkg/node"
+	"github.com/etcd-restore/etcd-restore/pkg/rendezvous"
 	"github.com/etcd-restore/etcd-restore/pkg/restore"
 	"github.com/etcd-restore/etcd-restore/pkg/staticpod"
 	"github.com/etcd-restore/etcd-restore/pkg/workflow"
@@ -36,6 +37,7 @@ type Options struct {
 	Grace      time.Duration // for a container to end by itself
 	Timeout    time.Duration // for etcd, and for the API server, to serve
 	Meet       time.Duration // for the other nodes to have stopped as well
+	Straggler  time.Duration // for the rest of the members, once a quorum of the new cluster serves
 	NoRollback bool          // leave a failed run where it stands
 	Progress   Progress
 	FS         durable.FS
@@ -60,6 +62,15 @@ type machine struct {
 	etcd    etcdclient.Config
 	server  string // URL of the node's own API server
 	prefix  string // of its keys in etcd
+
+	place func() (address string, files rendezvous.Files, err error) // of the node's etcd for its peers
+
+	told map[string]string // client URLs of the others, as their etcds have told
+
+	telling, voting, turn time.Duration   // see the constants
+	goneBack              map[string]bool // members that have said that they go back
+	announced             bool            // that this node does, to all who can be reached
+	resumedBack           bool            // this process found the run on its way back
 }
 
 // prepare finds on the node what a run needs to work with. Close the machine.
@@ -68,7 +79,10 @@ func prepare(run *journal.Run, o Options) (*machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &machine{Options: o, plan: plan, part: &plan.Node, run: run}
+	m := &machine{
+		Options: o, plan: plan, part: &plan.Node, run: run,
+		told: map[string]string{}, telling: telling, voting: voting, turn: turn, goneBack: map[string]bool{}, resumedBack: run.State().GoingBack,
+	}
 	host := kubeadm.Node{}
 	config, err := host.Kubelet()
 	if err != nil {
@@ -81,6 +95,7 @@ func prepare(run *journal.Run, o Options) (*machine, error) {
 	if m.runtime, err = cri.Dial(endpoint); err != nil {
 		return nil, err
 	}
+	m.place = m.peerAddress
 	m.old = &controlplane.Node{
 		Folder: m.part.Folder, Parked: m.part.Parked, Runtime: m.runtime, Grace: o.Grace, FS: o.FS,
 		RestartKubelet: func(ctx context.Context) error { return kubelet.Restart(ctx, config.Healthz) },
@@ -115,23 +130,11 @@ func (m *machine) findServers(host kubeadm.Node) error {
 	if file, err = m.manifest("kube-apiserver"); err != nil {
 		return err
 	}
-	m.prefix = etcdPrefix(file.Manifest)
+	if m.prefix, err = file.Manifest.FlagValue("kube-apiserver", "etcd-prefix"); err != nil || m.prefix == "" {
+		m.prefix = "/registry"
+	}
 	m.server, err = apiserver.LocalServer(file.Manifest)
 	return err
-}
-
-// etcdPrefix is where an API server keeps its keys.
-func etcdPrefix(manifest *staticpod.Manifest) string {
-	for i := range manifest.Pod.Containers {
-		flags, err := manifest.Pod.Containers[i].ProgramFlags("kube-apiserver")
-		if err != nil {
-			continue
-		}
-		if flag, err := flags.Get("etcd-prefix"); err == nil && flag.Value != "" {
-			return flag.Value
-		}
-	}
-	return "/registry"
 }
 
 // manifest reads a manifest as it was before the run, from wherever it is now.

@@ -70,6 +70,9 @@ func OldDataOf(run *journal.Run) (OldData, error) {
 	return old, nil
 }
 
+// Dirs are the data directory, and that of its log if it is elsewhere.
+func (o OldData) Dirs() (data, wal string) { return o.dir, o.wal }
+
 // Snapshot makes a snapshot of the old data, with all that their log holds, beside the
 // runs, and returns its path. One that stands from an earlier try is taken.
 func (o OldData) Snapshot(ctx context.Context, p salvage.Progress) (string, error) {

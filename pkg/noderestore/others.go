@@ -1,11 +1,9 @@
 package noderestore
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"net/url"
-	"sync"
 
 	"github.com/etcd-restore/etcd-restore/pkg/controlplane"
 	"github.com/etcd-restore/etcd-restore/pkg/membership"
@@ -27,69 +25,8 @@ func (m *machine) others() []membership.Member {
 	return others
 }
 
-// meet waits until every other node has proved that its old etcd does not run (I6).
-// Each tells the others by etcd's own certificates at the address of its etcd, which
-// is idle now; one whose new etcd serves there has been through already.
-func (m *machine) meet(ctx context.Context) error {
-	others := m.others()
-	if len(others) == 0 {
-		return nil
-	}
-	digest, err := m.plan.Decision.Digest()
-	if err != nil {
-		return err
-	}
-	address, files, err := m.peerAddress()
-	if err != nil {
-		return err
-	}
-	client, err := rendezvous.NewClient(files)
-	if err != nil {
-		return err
-	}
-	listener, err := rendezvous.Listen(address, files)
-	if err != nil {
-		return err
-	}
-	serving, stop := context.WithCancel(ctx)
-	var server sync.WaitGroup
-	server.Go(func() { // the others notice if it does not serve
-		_ = listener.Serve(serving, func() rendezvous.State {
-			return rendezvous.State{PlanSHA256: digest, Member: m.part.Member, Phase: "stop", Stopped: true}
-		})
-	})
-	defer server.Wait()
-	defer stop()
-
-	limited, cancel := context.WithTimeout(ctx, m.Meet)
-	defer cancel()
-	var peers []string
-	for _, e := range others {
-		peers = append(peers, e.PeerURLs[0])
-	}
-	return client.Wait(limited, peers, func(answers []rendezvous.Answer) (bool, error) { return m.met(answers, digest) })
-}
-
-// met reports whether all others have stopped for the same plan.
-func (m *machine) met(answers []rendezvous.Answer, digest string) (bool, error) {
-	all := true
-	for _, a := range answers {
-		s := a.State
-		switch {
-		case a.Err != nil:
-			all = false
-		case s.ClusterID != 0:
-			all = all && hexID(s.ClusterID) == m.plan.Decision.ClusterID
-		case s.PlanSHA256 != digest:
-			return false, fmt.Errorf("%w: %s at %s follows another one", ErrPlan, s.Member, a.Peer)
-		case s.Aborted:
-			return false, fmt.Errorf("%w: %s", ErrAborted, s.Member)
-		default:
-			all = all && s.Stopped
-		}
-	}
-	return all, nil
-}
+// newQuorum is how many members decide in the new cluster.
+func (m *machine) newQuorum() int { return (len(m.others())+1)/2 + 1 }
 
 // peerAddress is where this node's etcd serves its peers, and with what.
 func (m *machine) peerAddress() (string, rendezvous.Files, error) {
@@ -126,8 +63,8 @@ func (m *machine) peerAddress() (string, rendezvous.Files, error) {
 	return u.Host, files, nil
 }
 
-// clientURLs are where the etcds of the others serve clients, if they use the port
-// that this one does.
+// clientURLs are where the etcds of the others serve clients, in their order: as they
+// have told, or else at the port that this one uses.
 func (m *machine) clientURLs() []string {
 	own, err := url.Parse(m.etcd.Endpoints[0])
 	if err != nil {
@@ -135,9 +72,11 @@ func (m *machine) clientURLs() []string {
 	}
 	var urls []string
 	for _, e := range m.others() {
-		if peer, err := url.Parse(e.PeerURLs[0]); err == nil {
-			urls = append(urls, own.Scheme+"://"+net.JoinHostPort(peer.Hostname(), own.Port()))
+		told := m.told[e.Name]
+		if peer, err := url.Parse(e.PeerURLs[0]); told == "" && err == nil {
+			told = own.Scheme + "://" + net.JoinHostPort(peer.Hostname(), own.Port())
 		}
+		urls = append(urls, told)
 	}
 	return urls
 }

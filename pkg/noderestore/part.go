@@ -114,20 +114,6 @@ func (p *Part) target() restore.Target {
 	return t
 }
 
-// preview is the target as far as the directories above it are there: those of a
-// volume that holds more than the data are made when the data are staged.
-func (p *Part) preview() restore.Target {
-	t := p.target()
-	t.WALDir = "" // a few hundred bytes
-	for {
-		parent := filepath.Dir(t.DataDir)
-		if _, err := os.Stat(parent); !errors.Is(err, fs.ErrNotExist) || parent == t.DataDir {
-			return t
-		}
-		t.DataDir = parent
-	}
-}
-
 // pod is that of a component.
 func (p *Part) pod(component string) controlplane.Pod {
 	for _, m := range p.Manifests {

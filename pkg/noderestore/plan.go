@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/etcd-restore/etcd-restore/pkg/membership"
+	"github.com/etcd-restore/etcd-restore/pkg/preflight"
 	"github.com/etcd-restore/etcd-restore/pkg/revision"
 	"github.com/etcd-restore/etcd-restore/pkg/staticpod"
 )
@@ -35,8 +36,15 @@ type Plan struct {
 	Kind       string    `json:"kind"`
 	Created    time.Time `json:"created"`
 	Decision   Decision  `json:"decision"`
-	Node       Part      `json:"node"` // of the node where the plan was made
+	Node       Part      `json:"node"` // of the node where the plan was made; empty in one that is only a decision
 	Notes      []string  `json:"notes"`
+
+	// HoldSeconds is how long a run, once it has staged, waits for the word to go on.
+	// Without one it does not wait.
+	HoldSeconds int64 `json:"holdSeconds,omitempty"`
+
+	// Checks are what was found when the plan was made. A run looks for itself.
+	Checks *preflight.Report `json:"preflight,omitempty"`
 }
 
 // Decision is what all members have in common. It is made once.
@@ -95,6 +103,11 @@ type Part struct {
 	Served    Served           `json:"served"`
 }
 
+// Empty reports whether nothing is known of the node yet.
+func (p *Part) Empty() bool {
+	return p.Member == "" && p.OldData == "" && p.NewData == "" && p.Folder == "" && len(p.Manifests) == 0
+}
+
 // Manifest is a manifest of the control plane as it was when the plan was made.
 type Manifest struct {
 	Component string `json:"component"`
@@ -143,7 +156,7 @@ func Decode(text []byte) (*Plan, error) {
 	if !decisionID.MatchString(p.Decision.ID) { // it goes into paths
 		return nil, fmt.Errorf("%w: %q is no ID of a decision", ErrPlan, p.Decision.ID)
 	}
-	if m := p.Node.Mode; m != ModeManifest && m != ModeSwap {
+	if m := p.Node.Mode; m != ModeManifest && m != ModeSwap && (m != "" || !p.Node.Empty()) {
 		return nil, fmt.Errorf("%w: there is no mode %q", ErrPlan, m)
 	}
 	c, err := p.Decision.Cluster()

@@ -61,6 +61,15 @@ func (m *machine) cleanEndpoints(ctx context.Context) error {
 	})
 }
 
+// removeHelpers removes the helper pods of this program that the snapshot brought back:
+// one is there whenever a snapshot is saved through the API server. Those of the
+// workstation that watches now are younger than the run.
+func (m *machine) removeHelpers(ctx context.Context) error {
+	return m.askAPI(ctx, func(client *apiserver.Client, ctx context.Context) error {
+		return client.RemoveHelpers(ctx, m.run.State().Begun)
+	})
+}
+
 func (m *machine) tidy(context.Context) error { return m.removeManifest() }
 
 // removeManifest removes etcd's old manifest where it was parked: the run has a copy.

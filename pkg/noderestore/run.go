@@ -23,6 +23,9 @@ func finished(run *journal.Run) error {
 // Run does what a plan says, in a new run in folder. If a step fails before the commit
 // point everything is taken back, see workflow.Run for how that is told.
 func Run(ctx context.Context, folder *journal.Folder, plan *Plan, o Options) (*journal.Run, error) {
+	if plan.Node.Empty() {
+		return nil, fmt.Errorf("%w: it is a decision only", ErrPlan)
+	}
 	if err := plan.Node.free(); err != nil {
 		return nil, err
 	}
@@ -80,7 +83,19 @@ func Resume(ctx context.Context, run *journal.Run, o Options) error {
 }
 
 func (m *machine) forward(ctx context.Context) error {
-	return m.explain(workflow.Run(ctx, m.run, m.phases(), workflow.Options{NoRollback: m.NoRollback, Progress: m.Progress}))
+	return m.explain(m.through(ctx, m.phases()))
+}
+
+// through goes on with the run, and once more if it finds on its way back that the other
+// nodes have finished the restore.
+func (m *machine) through(ctx context.Context, phases []workflow.Phase) error {
+	options := workflow.Options{NoRollback: m.NoRollback, Progress: m.Progress}
+	before := m.run.State()
+	err := workflow.Run(ctx, m.run, phases, options)
+	if after := m.run.State(); errors.Is(err, workflow.ErrCommitted) && after.Committed && !before.Committed && ctx.Err() == nil {
+		err = workflow.Run(ctx, m.run, phases, options)
+	}
+	return err
 }
 
 // Rollback takes a run back. Behind its commit point that is refused with
@@ -112,6 +127,8 @@ func (m *machine) explain(err error) error {
 		return hint.New(err, "%s, then: kubectl etcd-restore node rollback %s", remedy(err), m.run.Name)
 	case errors.Is(err, workflow.ErrStuck) && state.Committed:
 		return hint.New(err, "the new data serve: %[2]s, then: kubectl etcd-restore node resume %[1]s; to the old data there is only the way of another restore: kubectl etcd-restore node rollback %[1]s --to-old-data", m.run.Name, remedy(err))
+	case errors.Is(err, ErrUnsettled):
+		return hint.New(err, "%[2]s: kubectl etcd-restore node resume %[1]s, or kubectl etcd-restore node rollback %[1]s", m.run.Name, remedy(err))
 	case errors.Is(err, workflow.ErrStuck):
 		return hint.New(err, "go on: kubectl etcd-restore node resume %[1]s; or back: kubectl etcd-restore node rollback %[1]s", m.run.Name)
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/etcd-restore/etcd-restore/pkg/datadir"
+	"github.com/etcd-restore/etcd-restore/pkg/internal/courtesy"
 	"github.com/etcd-restore/etcd-restore/pkg/internal/durable"
 	"github.com/etcd-restore/etcd-restore/pkg/internal/hint"
 	"github.com/etcd-restore/etcd-restore/pkg/restore"
@@ -50,6 +51,7 @@ func (m *machine) stage(ctx context.Context) error {
 	if path == "" {
 		path = d.Snapshot.Path
 	}
+	comeForward := courtesy.Begin() // the cluster serves meanwhile
 	done, err := restore.Run(ctx, restore.Config{
 		Path: path, Cluster: cluster, Targets: []restore.Target{target},
 		ExpectSHA256: d.Snapshot.SHA256, SkipHashCheck: d.Snapshot.SkipHashCheck,
@@ -58,6 +60,7 @@ func (m *machine) stage(ctx context.Context) error {
 		TargetVersion: d.TargetVersion,
 		Progress:      m.Progress, FS: m.FS,
 	})
+	comeForward()
 	if err == nil && done.Revision.Restored != d.Revision { // before anything has stopped
 		err = hint.New(fmt.Errorf("%w: its snapshot and its bump make revision %d, and it says %d", ErrPlan, done.Revision.Restored, d.Revision), "make a new plan")
 	}

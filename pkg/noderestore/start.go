@@ -20,8 +20,8 @@ var (
 	ErrAborted = errors.New("the restore was given up by another node")
 )
 
-// startEtcd starts etcd on the new directory and waits until the new cluster serves,
-// with every member that was planned, at the planned revision.
+// startEtcd starts etcd on the new directory and waits until it serves the new cluster
+// at the planned revision, which takes a quorum of it.
 func (m *machine) startEtcd(ctx context.Context) error {
 	if err := m.clientsOut(); err != nil {
 		return err
@@ -30,10 +30,13 @@ func (m *machine) startEtcd(ctx context.Context) error {
 	if id, err := clusterOf(m.data(), m.log()); err != nil || id != m.plan.Decision.ClusterID {
 		return errors.Join(fmt.Errorf("%w: %s does not hold cluster %s", ErrEtcd, m.data(), m.plan.Decision.ClusterID), err)
 	}
+	if err := m.awaitTurn(ctx); err != nil {
+		return err
+	}
 	if err := m.new.Start(ctx, m.part.pod(controlplane.Etcd)); err != nil {
 		return err
 	}
-	if err := m.waitEtcd(ctx, m.restored); err != nil {
+	if err := m.waitEtcd(ctx, m.Timeout, m.heedOthers(m.restoredHere)); err != nil {
 		return err
 	}
 	return m.clientsOut() // still
@@ -67,46 +70,7 @@ func (m *machine) serves(ctx context.Context) (bool, error) {
 	if in, err := m.new.Where(m.part.pod(controlplane.Etcd)); err != nil || !in {
 		return false, err
 	}
-	return m.clientsOut() == nil && m.restored(ctx) == nil, ctx.Err()
-}
-
-// restored asks etcd whether it is the new cluster. In it every member must serve: who
-// is missing at the commit point would be missing for good.
-func (m *machine) restored(ctx context.Context) error {
-	client, endpoint, err := m.dialEtcd(ctx)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	if err := m.isRestored(client.Members(ctx)[0], m.memberID()); err != nil {
-		return err
-	}
-	members, err := client.MemberList(ctx, endpoint)
-	if err != nil {
-		return err
-	}
-	if len(members) == 1 {
-		return nil
-	}
-	others := m.etcd
-	others.Endpoints = nil
-	for _, e := range members {
-		if len(e.ClientURLs) == 0 {
-			return fmt.Errorf("%w: member %x has not started", ErrEtcd, e.ID)
-		}
-		others.Endpoints = append(others.Endpoints, e.ClientURLs[0])
-	}
-	all, err := etcdclient.Dial(ctx, others)
-	if err != nil {
-		return err
-	}
-	defer all.Close()
-	for i, s := range all.Members(ctx) {
-		if err := m.isRestored(s, hexID(members[i].ID)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return m.clientsOut() == nil && m.restoredHere(ctx) == nil, ctx.Err()
 }
 
 // isRestored compares what a member says of itself with the plan.
@@ -153,15 +117,15 @@ func (m *machine) memberID() string {
 // hopeless is how often etcd may end by itself before nobody waits for it any more.
 const hopeless = 3
 
-// waitEtcd asks again and again, until etcd is as it should be, time is up or its
-// container has ended too often.
-func (m *machine) waitEtcd(ctx context.Context, ask func(context.Context) error) error {
-	limited, cancel := context.WithTimeout(ctx, m.Timeout)
+// waitEtcd asks again and again, until etcd is as it should be, time is up, its
+// container has ended too often or another node goes back.
+func (m *machine) waitEtcd(ctx context.Context, timeout time.Duration, ask func(context.Context) error) error {
+	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	for {
 		err := ask(limited)
-		if err == nil {
-			return nil
+		if err == nil || errors.Is(err, ErrAborted) {
+			return err
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -170,9 +134,9 @@ func (m *machine) waitEtcd(ctx context.Context, ask func(context.Context) error)
 			return crash
 		}
 		if limited.Err() != nil {
-			return hint.New(fmt.Errorf("%w after %s: %w", ErrEtcd, m.Timeout, err), "look at its log: crictl ps -a --name etcd; give it longer with --timeout")
+			return hint.New(fmt.Errorf("%w after %s: %w", ErrEtcd, timeout, err), "look at its log: crictl ps -a --name etcd; give it longer with --timeout")
 		}
-		wait(limited, 100*time.Millisecond)
+		wait(limited, 50*time.Millisecond)
 	}
 }
 
@@ -203,7 +167,22 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
+// ahead is for how long an API server has the node to itself while it starts. The others
+// wait for it anyway, and would do so with what it needs of the processor.
+const ahead = 20 * time.Second
+
 // startClients starts what uses etcd. From here on clients are served.
 func (m *machine) startClients(ctx context.Context) error {
-	return m.old.Start(ctx, m.part.clients()...)
+	first, rest := m.part.clients()[:1], m.part.clients()[1:]
+	err := m.old.Start(ctx, first...)
+	if err == nil {
+		limited, cancel := context.WithTimeout(ctx, min(ahead, m.Timeout))
+		defer cancel()
+		_ = m.waitReady(limited) // whether it is is for another step to say
+		return m.old.Start(ctx, rest...)
+	}
+	for _, p := range rest { // who mends the first by hand has them all
+		err = errors.Join(err, m.old.PutIn(p))
+	}
+	return err
 }

@@ -35,32 +35,44 @@ func (m *machine) takeOut(context.Context) error {
 
 func (m *machine) halt(ctx context.Context) error { return m.old.Halt(ctx, m.part.pods()...) }
 
-// ErrNotStopped is returned when the old etcd cannot be proved to have stopped.
-var ErrNotStopped = errors.New("the old etcd is not proved to have stopped")
-
 // prove makes sure that nothing of the old cluster runs here (I6), and, now that
 // nobody writes any more, that the plan's revision stands above all that was written
 // (I5).
 func (m *machine) prove(ctx context.Context) error {
-	alive, err := m.old.Alive(ctx, m.part.pods()...)
-	if err != nil {
+	if err := m.old.ProveStopped(ctx, m.part.pods()...); err != nil {
 		return err
-	}
-	if len(alive) > 0 {
-		return hint.New(fmt.Errorf("%w: pod %s", ErrNotStopped, alive[0].Name), "look at it: crictl pods")
 	}
 	source, err := evidence.FromDataDir(ctx, m.part.OldData, m.part.OldWAL)
 	switch {
 	case errors.Is(err, context.Canceled):
 		return err
 	case errors.Is(err, datadir.ErrInUse):
-		return hint.New(fmt.Errorf("%w: %w", ErrNotStopped, err), "find it: fuser -v %s", hint.Path(m.part.OldData))
+		return m.inUse(err)
 	case err == nil:
 		return m.plan.Decision.Cleared(source)
 	case m.plan.Decision.Proof.Floor || errors.Is(err, fs.ErrNotExist):
 		return nil // it could not be read before either, and the clock stands for it
 	}
 	return fmt.Errorf("read the old data directory once more: %w", err)
+}
+
+// stopped makes sure that it still is so. Nobody can have written meanwhile who does not
+// run.
+func (m *machine) stopped(ctx context.Context) error {
+	if err := m.old.Stopped(ctx, m.part.pods()...); err != nil {
+		return err
+	}
+	d, err := datadir.Open(m.part.OldData, datadir.Options{WALDir: m.part.OldWAL})
+	if err == nil {
+		d.Close()
+	} else if errors.Is(err, datadir.ErrInUse) {
+		return m.inUse(err)
+	}
+	return nil // what is in it was looked at before
+}
+
+func (m *machine) inUse(err error) error {
+	return hint.New(fmt.Errorf("%w: %w", controlplane.ErrNotStopped, err), "find it: fuser -v %s", hint.Path(m.part.OldData))
 }
 
 // wayBack is how long what served before is given to serve again at least: a short
@@ -86,6 +98,7 @@ func (m *machine) serveAgain(ctx context.Context) error {
 	if err := m.old.Halt(ctx, out...); err != nil {
 		return err
 	}
+	m.tellOthers(ctx)
 	etcd, clients := m.part.pod(controlplane.Etcd), m.part.clients()
 	if !m.part.Served.Etcd {
 		for _, p := range append(clients, etcd) {
@@ -98,7 +111,7 @@ func (m *machine) serveAgain(ctx context.Context) error {
 	if err := m.old.Start(ctx, etcd); err != nil {
 		return err
 	}
-	if err := m.waitEtcd(ctx, m.answers); err != nil {
+	if err := m.waitEtcd(ctx, m.Timeout, m.answers); err != nil {
 		return err
 	}
 	if err := m.old.Start(ctx, clients...); err != nil {

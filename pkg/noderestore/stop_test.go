@@ -43,14 +43,14 @@ func TestProve(t *testing.T) {
 	}{
 		"stopped":             {func(*testing.T, *machine) {}, nil},
 		"a container is left": {func(_ *testing.T, m *machine) { m.old.Runtime = etcdPod(cri.Container{State: cri.Exited}) }, nil},
-		"a container lives":   {func(_ *testing.T, m *machine) { m.old.Runtime = etcdPod(cri.Container{State: cri.Running}) }, ErrNotStopped},
-		"nobody knows":        {func(_ *testing.T, m *machine) { m.old.Runtime = etcdPod(cri.Container{State: cri.Unknown}) }, ErrNotStopped},
+		"a container lives":   {func(_ *testing.T, m *machine) { m.old.Runtime = etcdPod(cri.Container{State: cri.Running}) }, controlplane.ErrNotStopped},
+		"nobody knows":        {func(_ *testing.T, m *machine) { m.old.Runtime = etcdPod(cri.Container{State: cri.Unknown}) }, controlplane.ErrNotStopped},
 		"something has the data open": {func(t *testing.T, m *machine) {
 			f, err := os.OpenFile(datadir.DBPath(m.part.OldData), os.O_RDWR, 0)
 			must(t, err)
 			t.Cleanup(func() { f.Close() })
 			must(t, durable.Lock(f))
-		}, ErrNotStopped},
+		}, controlplane.ErrNotStopped},
 		"it has written above the plan": {func(_ *testing.T, m *machine) { m.plan.Decision.Revision = 100 }, revision.ErrNotCleared},
 		"its data are gone":             {func(t *testing.T, m *machine) { must(t, os.RemoveAll(m.part.OldData)) }, nil},
 		"its data are damaged": {func(t *testing.T, m *machine) {
@@ -113,6 +113,36 @@ func TestMet(t *testing.T) {
 	}
 }
 
+// Who was the first through is silent until its new etcd answers, and is not waited for;
+// who says something else has not kept its word.
+func TestPromises(t *testing.T) {
+	t.Parallel()
+	stopped := rendezvous.Answer{Peer: "cp2", State: rendezvous.State{PlanSHA256: "d", Stopped: true}}
+	silent := rendezvous.Answer{Peer: "cp2", Err: rendezvous.ErrUnreachable}
+	old := rendezvous.Answer{Peer: "cp2", State: rendezvous.State{ClusterID: 0xc0}}
+	now := time.Now()
+	p := promises{}
+	for i, step := range []struct {
+		at   time.Duration
+		says rendezvous.Answer
+		want rendezvous.Answer
+	}{
+		{0, silent, silent},
+		{0, stopped, stopped},
+		{keeping - time.Second, silent, stopped},
+		{keeping, silent, silent},
+		{keeping, stopped, stopped},
+		{keeping, old, old},
+		{keeping, silent, silent},
+	} {
+		answers := []rendezvous.Answer{step.says}
+		p.fill(answers, now.Add(step.at))
+		if answers[0] != step.want {
+			t.Errorf("%d: %+v", i, answers[0])
+		}
+	}
+}
+
 // An etcd that ends again and again is not waited for.
 func TestWaitEtcd(t *testing.T) {
 	t.Parallel()
@@ -134,7 +164,7 @@ func TestWaitEtcd(t *testing.T) {
 			t.Parallel()
 			m := bare(newPlanless(t))
 			m.old.Runtime, m.Timeout = tc.runtime, tc.timeout
-			err := m.waitEtcd(t.Context(), tc.ask)
+			err := m.waitEtcd(t.Context(), m.Timeout, tc.ask)
 			if !errors.Is(err, tc.want) || tc.want != nil && (!errors.Is(err, ErrEtcd) || !errors.As(err, new(interface{ Hint() string }))) {
 				t.Errorf("got %v, want %v", err, tc.want)
 			}
@@ -143,7 +173,7 @@ func TestWaitEtcd(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	m := bare(newPlanless(t))
-	if err := m.waitEtcd(ctx, never); !errors.Is(err, context.Canceled) {
+	if err := m.waitEtcd(ctx, m.Timeout, never); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }

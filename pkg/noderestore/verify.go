@@ -58,7 +58,7 @@ func (m *machine) askAPI(ctx context.Context, ask func(*apiserver.Client, contex
 
 // checkRevision asks both etcd and the API server where they are (I5).
 func (m *machine) checkRevision(ctx context.Context) error {
-	if err := m.restored(ctx); err != nil {
+	if _, err := m.census(ctx); err != nil {
 		return err
 	}
 	return m.askAPI(ctx, func(client *apiserver.Client, ctx context.Context) error {

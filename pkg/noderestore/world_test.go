@@ -195,7 +195,10 @@ func (w *world) machine(t *testing.T, plan *Plan) *machine {
 
 // bare is a machine that knows its plan, and no run.
 func bare(plan *Plan) *machine {
-	m := &machine{plan: plan, part: &plan.Node, Options: Options{Progress: quiet{}, Timeout: time.Minute}}
+	m := &machine{
+		plan: plan, part: &plan.Node, Options: Options{Progress: quiet{}, Timeout: time.Minute, Meet: time.Minute, Straggler: time.Minute},
+		told: map[string]string{}, goneBack: map[string]bool{}, telling: telling, voting: voting,
+	}
 	m.old = &controlplane.Node{Folder: m.part.Folder, Parked: m.part.Parked, Runtime: quiet{}, PodDirs: filepath.Join(m.part.Folder, "none")}
 	coming := *m.old
 	m.new = &coming

@@ -58,8 +58,8 @@ func TestEtcdCertificateSANs(t *testing.T) {
 		return func(t *testing.T, w *world) { w.issue(t, name, leaf{hosts: hosts}) }
 	}
 	try(t, "EtcdCertificateSANs", map[string]wrong{
-		"the server has moved": {change: with("etcd-server", "127.0.0.1", "10.99.0.12"), want: fails("not 10.99.0.11")},
-		"the peer has moved":   {change: with("etcd-peer", "127.0.0.1", "10.99.0.12"), want: fails("not 10.99.0.11")},
+		"the server has moved": {change: with("etcd-server", "127.0.0.1", "127.0.0.12"), want: fails("not 10.99.0.11")},
+		"the peer has moved":   {change: with("etcd-peer", "127.0.0.1", "127.0.0.12"), want: fails("not 10.99.0.11")},
 		"not for loopback":     {change: with("etcd-server", "10.99.0.11"), want: fails("not 127.0.0.1")},
 		"listens on all": {change: func(t *testing.T, w *world) {
 			w.manifest(t, "--listen-client-urls=https://127.0.0.1:2379,https://10.99.0.11:2379", "--listen-client-urls=https://0.0.0.0:2379,https://[::]:2379")

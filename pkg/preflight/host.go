@@ -61,8 +61,8 @@ func busy(folder string) error {
 	} else if err != nil {
 		return fmt.Errorf("%w: %w", journal.ErrFolder, err)
 	}
-	defer dir.Close() // and the lock with it
-	if durable.Lock(dir) != nil {
+	defer dir.Close()
+	if durable.Locked(dir) {
 		return hint.New(fmt.Errorf("%w in %s", journal.ErrLocked, folder), "wait for it, or look for it: fuser -v %s", hint.Path(folder))
 	}
 	return nil
@@ -80,6 +80,9 @@ func (s *subject) clock(context.Context) (found []Finding) {
 		if c.Certificate != nil && now.Before(c.Certificate.Leaf.NotBefore) {
 			found = append(found, warn(hint.New(fmt.Errorf("the clock says %s, and certificate %s begins on %s", stamp(now), c.Cert, stamp(c.Certificate.Leaf.NotBefore)), remedy))...)
 		}
+	}
+	if s.Snapshot.Elsewhere {
+		return found
 	}
 	if info, err := os.Stat(s.Snapshot.Path); err == nil && info.ModTime().After(now.Add(leeway)) {
 		found = append(found, warn(hint.New(fmt.Errorf("the clock says %s, and snapshot %s is from %s", stamp(now), s.Snapshot.Path, stamp(info.ModTime())), remedy))...)

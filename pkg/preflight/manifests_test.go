@@ -9,12 +9,13 @@ import (
 
 	"github.com/etcd-restore/etcd-restore/pkg/node"
 	"github.com/etcd-restore/etcd-restore/pkg/preflight"
+	"github.com/etcd-restore/etcd-restore/test/encryptiontest"
 )
 
 func TestEtcdManifest(t *testing.T) {
 	t.Parallel()
 	const folder = "/etc/kubernetes/manifests/"
-	blind := []string{"EtcdFlags", "EtcdStorage", "EtcdVersion", "EtcdCertificateSANs", "Members", "SnapshotVersion", "Quota"}
+	blind := []string{"EtcdFlags", "EtcdStorage", "EtcdVersion", "EtcdCertificateSANs", "Members", "MembersReachable", "SnapshotVersion", "Quota"}
 	try(t, "EtcdManifest", map[string]wrong{
 		"there": {change: func(*testing.T, *world) {}},
 		"none": {
@@ -57,7 +58,7 @@ func TestManifestFolder(t *testing.T) {
 		},
 		"no API server": {
 			change: func(t *testing.T, w *world) { must(t, os.Remove(w.node.Path(folder+"kube-apiserver.yaml"))) },
-			want:   fails("runs kube-apiserver"), also: []string{"EncryptionConfig"},
+			want:   fails("runs kube-apiserver"), also: []string{"EncryptionConfig", "Encryption"},
 		},
 	})
 }
@@ -93,7 +94,7 @@ func TestManifestParking(t *testing.T) {
 		"nowhere":          {change: parking(""), want: fails("is no place for manifests")},
 		"relative":         {change: parking("parked"), want: fails("is no place for manifests")},
 		"below a file":     {change: parking("/root/snapshot.db/parked"), want: fails("snapshot.db")},
-		"no folder at all": {change: fact(func(f *node.Facts) { f.Manifests.Err = errors.New("gone") }), want: skips("ManifestFolder"), also: []string{"ManifestFolder", "EncryptionConfig"}},
+		"no folder at all": {change: fact(func(f *node.Facts) { f.Manifests.Err = errors.New("gone") }), want: skips("ManifestFolder"), also: []string{"ManifestFolder", "EncryptionConfig", "Encryption"}},
 	}
 	if os.Geteuid() == 0 {
 		cases["another file system"] = wrong{
@@ -204,11 +205,12 @@ func TestEncryptionConfig(t *testing.T) {
 	nothing := func(*testing.T, *world) {}
 	const file = "/etc/kubernetes/enc/config.yaml"
 	try(t, "EncryptionConfig", map[string]wrong{
-		"there":       {change: with("/etc/enc/config.yaml", func(t *testing.T, w *world) { w.write(t, file, "kind: EncryptionConfiguration\n") })},
-		"missing":     {change: with("/etc/enc/config.yaml", nothing), want: fails("which is " + file + " on the node")},
-		"empty":       {change: with("/etc/enc/config.yaml", func(t *testing.T, w *world) { w.write(t, file, "") }), want: fails("it is empty")},
-		"a directory": {change: with("/etc/enc/config.yaml", func(t *testing.T, w *world) { w.mkdir(t, file) }), want: fails("it is no file")},
-		"in no mount": {change: with("/elsewhere/config.yaml", nothing), want: fails("is in no volume")},
-		"relative":    {change: with("config.yaml", nothing), want: fails("is relative")},
+		"there":       {change: with("/etc/enc/config.yaml", func(t *testing.T, w *world) { w.write(t, file, encryptiontest.Config("secrets", "identity: {}")) })},
+		"nonsense":    {change: with("/etc/enc/config.yaml", func(t *testing.T, w *world) { w.write(t, file, "kind: EncryptionConfiguration\n") }), want: fails("would not start"), also: []string{"Encryption"}},
+		"missing":     {change: with("/etc/enc/config.yaml", nothing), want: fails("which is " + file + " on the node"), also: []string{"Encryption"}},
+		"empty":       {change: with("/etc/enc/config.yaml", func(t *testing.T, w *world) { w.write(t, file, "") }), want: fails("it is empty"), also: []string{"Encryption"}},
+		"a directory": {change: with("/etc/enc/config.yaml", func(t *testing.T, w *world) { w.mkdir(t, file) }), want: fails("it is no file"), also: []string{"Encryption"}},
+		"in no mount": {change: with("/elsewhere/config.yaml", nothing), want: fails("is in no volume"), also: []string{"Encryption"}},
+		"relative":    {change: with("config.yaml", nothing), want: fails("is relative"), also: []string{"Encryption"}},
 	})
 }

@@ -53,8 +53,9 @@ func (s *subject) oldMembers(c *contents) ([]schema.Member, string) {
 }
 
 // oldQuorum wants so many voters of the old cluster in the plan, or gone, that the
-// rest cannot go on by themselves (invariant I6). Those in the plan are stopped
-// before any new member starts, which is proved then; of the rest nothing is known.
+// rest cannot go on by themselves (invariant I6), not even with those in the plan that may
+// go back alone. All in the plan are stopped before any new member starts, which is proved
+// then; of the rest nothing is known.
 func (s *subject) oldQuorum(ctx context.Context) []Finding {
 	if s.Unplanned {
 		return noPlan()
@@ -67,28 +68,31 @@ func (s *subject) oldQuorum(ctx context.Context) []Finding {
 		c = nil
 	}
 	old, source := s.oldMembers(c)
-	voters, left := 0, map[string]bool{}
+	voters, left := OldVoters{Source: source, Members: len(s.Cluster.Members)}, map[string]bool{}
 	for _, m := range old {
 		if m.IsLearner {
 			continue
 		}
-		voters++
-		if !s.planned(m) && !slices.Contains(s.Destroyed, m.Name) {
+		voters.All++
+		switch {
+		case s.planned(m):
+			voters.Planned++
+		case !slices.Contains(s.Destroyed, m.Name):
 			left[nameOf(m)] = true
 		}
 	}
-	if voters == 0 {
+	if voters.All == 0 {
 		return warn(fmt.Errorf("who the members of the old cluster were is not known: any that is not in the plan must be off"))
 	}
 	if len(left) == 0 {
 		return nil
 	}
-	names := strings.Join(slices.Sorted(maps.Keys(left)), ", ")
-	if quorum := voters/2 + 1; len(left) >= quorum {
-		return bad(hint.New(fmt.Errorf("%w: %s of its %d voters, as %s has them, are not in the plan, and %d are enough to serve the old data beside the new", ErrTwoQuorums, names, voters, source, quorum),
+	voters.Running = slices.Sorted(maps.Keys(left))
+	if err := voters.Check(); err != nil {
+		return bad(hint.New(err,
 			"make one plan for all, and run it on every node: kubectl etcd-restore node plan %s%s -o json > plan.json; for a machine that is gone for good say --assert-destroyed NAME", hint.Path(s.Snapshot.Path), flags(old, left)))
 	}
-	return warn(fmt.Errorf("%s of the old cluster, as %s has it, is not in the plan: it must not boot with its old data", names, source))
+	return warn(fmt.Errorf("%s of the old cluster, as %s has it, is not in the plan: it must not boot with its old data", strings.Join(voters.Running, ", "), source))
 }
 
 // flags name those members of the old cluster that are left out.

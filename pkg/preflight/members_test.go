@@ -9,7 +9,7 @@ import (
 	"github.com/etcd-restore/etcd-restore/pkg/schema"
 )
 
-const three = "cp1=https://10.99.0.11:2380,cp2=https://10.99.0.12:2380,cp3=https://10.99.0.13:2380"
+const three = "cp1=https://10.99.0.11:2380,cp2=https://127.0.0.12:2380,cp3=https://127.0.0.13:2380"
 
 func TestMembers(t *testing.T) {
 	t.Parallel()
@@ -20,17 +20,36 @@ func TestMembers(t *testing.T) {
 		"of three":        {change: func(t *testing.T, w *world) { w.old(t, three); plan(three)(t, w) }},
 		"another name":    {change: plan("cp9=" + peer(address)), want: fails(`"cp1" is not in the initial cluster`)},
 		"another address": {change: plan("cp1=" + peer("10.99.0.99")), want: fails("10.99.0.99"), also: []string{"EtcdCertificateSANs"}},
-		"no plan":         {change: asked(func(r *preflight.Request) { r.Cluster = nil }), want: fails("has no members"), also: []string{"OldQuorum"}},
+		"no plan":         {change: asked(func(r *preflight.Request) { r.Cluster = nil }), want: fails("has no members"), also: []string{"MembersReachable", "OldQuorum"}},
 		"none can be made": {
 			change: asked(func(r *preflight.Request) { r.Cluster, r.Parking, r.Unplanned = nil, "", true }), want: skips("no plan"),
-			also: []string{"OldQuorum", "ManifestParking"},
+			also: []string{"MembersReachable", "OldQuorum", "ManifestParking"},
 		},
 		"another has moved": {
 			change: func(t *testing.T, w *world) {
 				w.old(t, three)
-				plan("cp1=https://10.99.0.11:2380,cp2=https://10.99.0.12:2380,cp3=https://10.99.0.33:2380")(t, w)
+				plan("cp1=https://10.99.0.11:2380,cp2=https://127.0.0.12:2380,cp3=https://127.0.0.33:2380")(t, w)
 			},
-			want: warnings(`member "cp3" was at ["https://10.99.0.13:2380"], the plan has it at ["https://10.99.0.33:2380"]`),
+			want: warnings(`member "cp3" was at ["https://127.0.0.13:2380"], the plan has it at ["https://127.0.0.33:2380"]`),
+		},
+	})
+}
+
+// TestMembersReachable: an address where nobody listens is one that can be reached; one
+// without a route is not.
+func TestMembersReachable(t *testing.T) {
+	t.Parallel()
+	plan := func(others string) func(*testing.T, *world) {
+		return func(t *testing.T, w *world) {
+			w.old(t, three)
+			w.request.Cluster = cluster(t, "cp1=https://10.99.0.11:2380,"+others)
+		}
+	}
+	try(t, "MembersReachable", map[string]wrong{
+		"nobody listens": {change: plan("cp2=https://127.0.0.12:2380,cp3=https://127.0.0.13:2380")},
+		"no route": {
+			change: plan("cp2=https://127.0.0.12:2380,cp3=https://[100::1]:2380"),
+			want:   fails("member cp3 at https://[100::1]:2380"), also: []string{"Members"},
 		},
 	})
 }
@@ -49,7 +68,7 @@ func TestOldQuorum(t *testing.T) {
 		return func(r *preflight.Request) { r.Destroyed = names }
 	}
 	try(t, "OldQuorum", map[string]wrong{
-		"no plan":               {change: asked(func(r *preflight.Request) { r.Cluster = nil }), want: fails("has no members"), also: []string{"Members"}},
+		"no plan":               {change: asked(func(r *preflight.Request) { r.Cluster = nil }), want: fails("has no members"), also: []string{"Members", "MembersReachable"}},
 		"alone as before":       {change: old("cp1="+peer(address), alone)},
 		"alone of three":        {change: old(three, alone), want: fails(`"cp2", "cp3" of its 3 voters, as`)},
 		"alone, one is gone":    {change: old(three, gone("cp2")), want: warnings(`"cp3" of the old cluster`)},
@@ -60,10 +79,19 @@ func TestOldQuorum(t *testing.T) {
 			w.request.Cluster = cluster(t, three)
 		}},
 		"renamed at its address": {change: func(t *testing.T, w *world) {
-			w.old(t, "cp1=https://10.99.0.11:2380,other=https://10.99.0.12:2380")
-			w.request.Cluster = cluster(t, "cp1=https://10.99.0.11:2380,cp2=https://10.99.0.12:2380")
+			w.old(t, "cp1=https://10.99.0.11:2380,other=https://127.0.0.12:2380")
+			w.request.Cluster = cluster(t, "cp1=https://10.99.0.11:2380,cp2=https://127.0.0.12:2380")
 		}},
-		"one of two": {change: old("cp1=https://10.99.0.11:2380,cp2=https://10.99.0.12:2380", alone), want: warnings(`"cp2" of the old cluster`)},
+		// One node of the plan may go back, cut off from the other two, which commit.
+		"three of five": {change: func(t *testing.T, w *world) {
+			w.old(t, three+",cp4=https://127.0.0.14:2380,cp5=https://127.0.0.15:2380")
+			w.request.Cluster = cluster(t, three)
+		}, want: fails(`"cp4", "cp5" of its 5 voters`)},
+		"three of five, one is gone": {change: func(t *testing.T, w *world) {
+			w.old(t, three+",cp4=https://127.0.0.14:2380,cp5=https://127.0.0.15:2380")
+			w.request.Cluster, w.request.Destroyed = cluster(t, three), []string{"cp5"}
+		}, want: warnings(`"cp4" of the old cluster`)},
+		"one of two": {change: old("cp1=https://10.99.0.11:2380,cp2=https://127.0.0.12:2380", alone), want: warnings(`"cp2" of the old cluster`)},
 		"a name with control characters": {
 			change: fact(func(f *node.Facts) {
 				f.Data.Source.Members = []schema.Member{{ID: 1, Name: "cp1", PeerURLs: []string{peer(address)}}, {ID: 2, Name: "\x1b[2J"}, {ID: 3, PeerURLs: []string{"\r"}}}
@@ -80,7 +108,7 @@ func TestOldQuorum(t *testing.T) {
 				must(t, os.Remove(w.snapshot))
 			},
 			want: warnings("is not known"),
-			also: []string{"EtcdStorage", "SameFilesystem", "SnapshotIntegrity", "SnapshotVersion", "SnapshotOrigin", "Quota", "FreeSpace"},
+			also: []string{"EtcdStorage", "SameFilesystem", "SnapshotIntegrity", "SnapshotVersion", "SnapshotOrigin", "Encryption", "Quota", "FreeSpace"},
 		},
 	})
 }

@@ -61,27 +61,27 @@ func (s *subject) clusterUID(ctx context.Context, f *snapshot.File) (string, err
 	if err != nil {
 		return "", err
 	}
-	value, found, err := view.First(ctx, []byte(path.Join("/", s.prefix(), "namespaces/kube-system")), firstRecords)
+	key := []byte(path.Join("/", s.prefix(), "namespaces/kube-system"))
+	value, found, err := view.First(ctx, key, firstRecords)
 	if err != nil {
 		return "", err
 	}
 	if !found {
 		return "", errors.New("it has no namespace kube-system, so it is not of Kubernetes")
 	}
+	if config, err := s.configured(); err == nil {
+		if plain, err := config.Decrypt("namespaces", key, value); err == nil {
+			value = plain
+		}
+	}
 	return uidOf(value)
 }
 
 // prefix is where the node's API server keeps its keys.
 func (s *subject) prefix() string {
-	if s.Facts.Manifests.Err == nil {
-		if file, err := s.Facts.Manifests.Folder.Component("kube-apiserver"); err == nil {
-			if c, err := file.Manifest.Program("kube-apiserver"); err == nil {
-				if flags, err := c.ProgramFlags("kube-apiserver"); err == nil {
-					if flag, err := flags.Get("etcd-prefix"); err == nil && flag.Value != "" {
-						return flag.Value
-					}
-				}
-			}
+	if file, err := s.apiServer(); err == nil {
+		if prefix, err := file.Manifest.FlagValue("kube-apiserver", "etcd-prefix"); err == nil && prefix != "" {
+			return prefix
 		}
 	}
 	return "/registry"

@@ -37,7 +37,7 @@ func TestSnapshotOrigin(t *testing.T) {
 		},
 		"as API servers store it": {change: func(t *testing.T, w *world) { w.stored(t, stored(t, uid)) }},
 		"another, likewise":       {change: func(t *testing.T, w *world) { w.stored(t, stored(t, other)) }, want: fails("is " + other)},
-		"encrypted":               {change: func(t *testing.T, w *world) { w.stored(t, "k8s:enc:aescbc:v1:key1:xxxx") }, want: fails("encrypted")},
+		"encrypted":               {change: func(t *testing.T, w *world) { w.stored(t, "k8s:enc:aescbc:v1:key1:xxxx") }, want: fails("encrypted"), also: []string{"Encryption"}},
 		"garbage behind the mark": {change: func(t *testing.T, w *world) { w.stored(t, "k8s\x00garbage") }, want: fails("namespace kube-system")},
 	})
 }

@@ -23,16 +23,21 @@ type Request struct {
 	Swap    bool   // the new directory is to get the old one's name, instead of another path in the manifest
 	Parking string // where the manifests go while everything is down, as the node sees it
 
+	Kubeconfigs []string // with credentials for the node's API server; none are kubeadm's for administrators
+
 	HoldsLock bool // the lock of the folder of runs is ours
 	Unplanned bool // no plan could be made: what only a plan says is not looked at
 }
 
 // Snapshot is the file that is to be restored.
 type Snapshot struct {
-	Path          string // for us
+	Path          string // for us: where it is, or will be
 	SHA256        string // what the plan says of its database, in hex; "" takes any
 	SkipHashCheck bool   // one without a hash will do, if its structure is whole
 	Progress      snapshot.Progress
+
+	Elsewhere bool  // it is not on this node yet: what would have to be read of it is left out
+	Size      int64 // bytes of its database, if it is elsewhere
 }
 
 // Checks are all checks of a restore, in the order in which they run.
@@ -52,13 +57,17 @@ func Checks(r Request) []Check {
 		{"EncryptionConfig", false, s.encryptionConfig},
 		{"Kubelet", false, s.kubelet},
 		{"KubeletClientCertificate", false, s.kubeletClientCertificate},
+		{"AdminKubeconfig", false, s.adminKubeconfig},
 		{"ContainerRuntime", false, s.containerRuntime},
+		{"Images", false, s.images},
 		{"Clock", false, s.clock},
 		{"Members", false, s.members},
+		{"MembersReachable", false, s.membersReachable},
 		{"OldQuorum", true, s.oldQuorum},
 		{"SnapshotIntegrity", true, s.snapshotIntegrity},
 		{"SnapshotVersion", false, s.snapshotVersion},
 		{"SnapshotOrigin", false, s.snapshotOrigin},
+		{"Encryption", false, s.encryption},
 		{"Quota", false, s.quota},
 		{"TargetAvailable", false, s.targetAvailable},
 		{"SameFilesystem", false, s.sameFilesystem},

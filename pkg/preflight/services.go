@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/etcd-restore/etcd-restore/pkg/apiserver"
 	"github.com/etcd-restore/etcd-restore/pkg/internal/hint"
 )
 
@@ -47,4 +48,35 @@ func (s *subject) containerRuntime(context.Context) []Finding {
 		return nil
 	}
 	return bad(or(s.Facts.Runtime.Err, "look at it: systemctl status containerd crio; crictl --runtime-endpoint %s ps", hint.Path(s.Facts.Runtime.Endpoint)))
+}
+
+// adminKubeconfig wants credentials for the API server: behind the commit point a
+// restore that has none can neither end nor go back.
+func (s *subject) adminKubeconfig(context.Context) []Finding {
+	kubeconfigs := s.Kubeconfigs
+	if len(kubeconfigs) == 0 {
+		kubeconfigs = s.Node.AdminConfigs()
+	}
+	var first error
+	for _, kubeconfig := range kubeconfigs {
+		client, err := apiserver.Dial(kubeconfig, apiserver.Options{})
+		if err == nil {
+			client.Close()
+			return nil
+		}
+		if first == nil { // the others are there in case it may not
+			first = err
+		}
+	}
+	return bad(or(first, "make one: kubeadm init phase kubeconfig admin"))
+}
+
+// images wants what is to start again on the node: a registry may be out of reach, or
+// run in the very cluster that is down.
+func (s *subject) images(context.Context) (found []Finding) {
+	for _, image := range s.Facts.Runtime.Missing {
+		found = append(found, bad(hint.New(fmt.Errorf("%w: the image %s of a static pod is not here", ErrNode, image),
+			"fetch it while you can: crictl pull %s", hint.Path(image)))...)
+	}
+	return found
 }

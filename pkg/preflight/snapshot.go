@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/etcd-restore/etcd-restore/pkg/encryptioncheck"
 	"github.com/etcd-restore/etcd-restore/pkg/internal/hint"
 	"github.com/etcd-restore/etcd-restore/pkg/restore"
 	"github.com/etcd-restore/etcd-restore/pkg/snapshot"
@@ -20,18 +21,29 @@ type contents struct {
 
 	report *snapshot.Report
 	err    error
+
+	encrypted    *encryptioncheck.Result // nil: not looked at
+	encryptedErr error                   // why
 }
 
 // contents reads the snapshot, once: the file is large, and may be compressed.
 func (s *subject) contents(ctx context.Context) *contents {
 	if s.file == nil {
 		s.file = &contents{}
-		s.file.err = s.file.read(ctx, s.Snapshot)
+		if s.Snapshot.Elsewhere {
+			s.file.size, s.file.whole, s.file.err = s.Snapshot.Size, true, errElsewhere
+		} else {
+			s.file.err = s.read(ctx)
+		}
 	}
 	return s.file
 }
 
-func (c *contents) read(ctx context.Context, from Snapshot) error {
+// errElsewhere is why a snapshot cannot be read that is not here yet.
+var errElsewhere = errors.New("the snapshot is not on this node yet")
+
+func (s *subject) read(ctx context.Context) error {
+	c, from := s.file, s.Snapshot
 	f, err := snapshot.Open(from.Path)
 	if err != nil {
 		return err
@@ -44,9 +56,11 @@ func (c *contents) read(ctx context.Context, from Snapshot) error {
 	if c.report, err = f.Verify(ctx, from.Progress); err != nil {
 		return err
 	}
-	if c.report.OK() {
-		c.facts, err = f.Facts()
+	if !c.report.OK() {
+		return nil
 	}
+	c.encrypted, c.encryptedErr = s.survey(ctx, f)
+	c.facts, err = f.Facts()
 	return err
 }
 
@@ -56,6 +70,9 @@ const maxListed = 5
 // snapshotIntegrity reads the whole file: hash, pages, records.
 func (s *subject) snapshotIntegrity(ctx context.Context) []Finding {
 	c := s.contents(ctx)
+	if s.Snapshot.Elsewhere {
+		return skip("%w", errElsewhere)
+	}
 	if c.err != nil {
 		return bad(or(c.err, "give the path of a snapshot that can be read here: ls -l %s", hint.Path(s.Snapshot.Path)))
 	}
@@ -90,10 +107,21 @@ func (s *subject) corrupt(err error) error {
 // usable is the snapshot, or why a check must skip it.
 func (s *subject) usable(ctx context.Context) (*contents, error) {
 	c := s.contents(ctx)
-	if c.err != nil || !c.report.OK() {
+	switch {
+	case s.Snapshot.Elsewhere:
+		return nil, errElsewhere
+	case c.err != nil || !c.report.OK():
 		return nil, errors.New("the snapshot cannot be read, see SnapshotIntegrity")
 	}
 	return c, nil
+}
+
+// sized is the snapshot, of which the size will do, or why a check must skip it.
+func (s *subject) sized(ctx context.Context) (*contents, error) {
+	if s.Snapshot.Elsewhere {
+		return s.contents(ctx), nil
+	}
+	return s.usable(ctx)
 }
 
 // quota compares the snapshot with the limit at which etcd stops taking writes. It
@@ -106,7 +134,7 @@ func (s *subject) quota(ctx context.Context) []Finding {
 	case limit < 0: // no limit
 		return nil
 	}
-	c, err := s.usable(ctx)
+	c, err := s.sized(ctx)
 	if err != nil {
 		return skip("%w", err)
 	}

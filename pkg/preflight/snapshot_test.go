@@ -20,7 +20,7 @@ import (
 
 func TestSnapshotIntegrity(t *testing.T) {
 	t.Parallel()
-	blind := []string{"SnapshotVersion", "SnapshotOrigin", "Quota", "FreeSpace"}
+	blind := []string{"SnapshotVersion", "SnapshotOrigin", "Encryption", "Quota", "FreeSpace"}
 	edit := func(change func([]byte) []byte) func(*testing.T, *world) {
 		return func(t *testing.T, w *world) {
 			text, err := os.ReadFile(w.snapshot)

@@ -3,6 +3,7 @@ package preflight
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 
 	"github.com/dustin/go-humanize"
 
@@ -31,7 +32,7 @@ func (s *subject) freeSpace(ctx context.Context) []Finding {
 	if s.DataDir == "" {
 		return skip("there is no directory to restore into, see EtcdStorage")
 	}
-	c, err := s.usable(ctx)
+	c, err := s.sized(ctx)
 	if err != nil {
 		return skip("%w", err)
 	}
@@ -40,6 +41,11 @@ func (s *subject) freeSpace(ctx context.Context) []Finding {
 		data += c.size
 	}
 	var needs []need
+	if s.Snapshot.Elsewhere { // it has to come here first
+		if needs, err = add(needs, filepath.Dir(s.Snapshot.Path), c.size); err != nil {
+			return bad(err)
+		}
+	}
 	targets := s.targets()
 	if needs, err = add(needs, targets[0], data); err != nil {
 		return bad(err)
@@ -82,7 +88,11 @@ func (s *subject) clones(c *contents) bool {
 	if err != nil || !c.whole {
 		return false
 	}
-	_, source, err := durable.Space(s.Snapshot.Path)
+	from, err := existing(filepath.Dir(s.Snapshot.Path))
+	if err != nil {
+		return false
+	}
+	_, source, err := durable.Space(from)
 	if err != nil {
 		return false
 	}

@@ -50,6 +50,7 @@ func newWorld(t *testing.T, manifest string) *world {
 	for _, files := range w.node.Certificates() {
 		w.issue(t, files.Name, leaf{})
 	}
+	w.write(t, "/etc/kubernetes/admin.conf", kubeconfig)
 	w.snapshot = w.node.Path("/root/snapshot.db")
 	must(t, os.MkdirAll(filepath.Dir(w.snapshot), 0o700))
 	must(t, fixture.Write(w.snapshot, fixture.Options{Keys: 60, Bytes: 100_000, UID: uid}))
@@ -61,6 +62,15 @@ func newWorld(t *testing.T, manifest string) *world {
 	w.old(t, "cp1="+peer(address))
 	return w
 }
+
+// kubeconfig has credentials of a kind that does not expire.
+const kubeconfig = `apiVersion: v1
+kind: Config
+clusters: [{name: c, cluster: {server: "https://10.99.0.11:6443", insecure-skip-tls-verify: true}}]
+users: [{name: u, user: {token: t}}]
+contexts: [{name: x, context: {cluster: c, user: u}}]
+current-context: x
+`
 
 func peer(host string) string { return "https://" + net.JoinHostPort(host, "2380") }
 

@@ -17,7 +17,10 @@ import (
 )
 
 // Client asks other nodes.
-type Client struct{ http *http.Client }
+type Client struct {
+	Member string // who asks, for Listener.Heard; may be ""
+	http   *http.Client
+}
 
 // dialTimeout is how long a connection may take within patience.
 const dialTimeout = 2 * time.Second
@@ -28,7 +31,7 @@ func NewClient(files Files) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{&http.Client{
+	return &Client{http: &http.Client{
 		Transport: &http.Transport{
 			Proxy:                  nil, // peers of etcd are in reach
 			DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
@@ -80,6 +83,9 @@ func (c *Client) get(ctx context.Context, u *url.URL) (http.Header, []byte, erro
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrAddress, err)
+	}
+	if c.Member != "" {
+		request.Header.Set(memberHeader, c.Member)
 	}
 	response, err := c.http.Do(request)
 	if err != nil {

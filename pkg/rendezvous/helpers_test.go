@@ -96,9 +96,9 @@ func tell(text string) http.HandlerFunc {
 	}
 }
 
-func bounded(t *testing.T, d time.Duration) context.Context {
+func bounded(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

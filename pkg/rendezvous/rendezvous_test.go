@@ -1,6 +1,7 @@
 package rendezvous_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -38,6 +39,39 @@ func TestAsk(t *testing.T) {
 		}
 		n.set(func(s *rendezvous.State) { s.Stopped, s.Aborted, s.Phase = true, true, "cutover" })
 		want.Stopped, want.Aborted, want.Phase = true, true, "cutover"
+	}
+}
+
+// Whoever was answered is known by the name that it gives.
+func TestHeard(t *testing.T) {
+	t.Parallel()
+	certs := etcdtest.NewTLS(t)
+	l, err := rendezvous.Listen("127.0.0.1:0", filesOf(certs))
+	if err != nil {
+		t.Fatal(err)
+	}
+	heard := make(chan string, 2)
+	l.Heard = func(member string) { heard <- member }
+	ended := make(chan error, 1)
+	ctx, stop := context.WithCancel(t.Context())
+	go func() {
+		ended <- l.Serve(ctx, func() rendezvous.State {
+			return rendezvous.State{PlanSHA256: plan, Member: "cp1", Phase: "back", Aborted: true, NoCommit: true}
+		})
+	}()
+	c := client(t, certs)
+	for _, name := range []string{"", "cp2"} { // who gives none is answered, too
+		c.Member = name
+		if s, err := c.Ask(bounded(t), "https://"+l.Address()); err != nil || !s.NoCommit {
+			t.Errorf("%+v, %v", s, err)
+		}
+	}
+	if got := <-heard; got != "cp2" {
+		t.Errorf("heard by %q", got)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -22,8 +22,18 @@ const contentType = "application/vnd.etcd-restore.state.v1+json"
 // patience is how long another node may take for one request, or a part of it.
 const patience = 5 * time.Second
 
+// memberHeader is the header in which an asker says which member it is. Nobody relies
+// on that.
+const memberHeader = "Etcd-Restore-Member"
+
 // Listener has the address of a node's idle etcd.
-type Listener struct{ inner net.Listener }
+type Listener struct {
+	// Heard, if it is set before Serve, is told who was answered, by the name that the
+	// asker gave. Several may be at once.
+	Heard func(member string)
+
+	inner net.Listener
+}
 
 // Close gives the address back if it is not served after all.
 func (l *Listener) Close() error { return l.inner.Close() }
@@ -41,14 +51,14 @@ func Listen(address string, files Files) (*Listener, error) {
 	if err != nil {
 		return nil, hint.New(fmt.Errorf("%w: %w", ErrListen, err), "see what listens there: ss -ltnp; it may be an etcd that was not stopped")
 	}
-	return &Listener{tls.NewListener(l, cfg)}, nil
+	return &Listener{inner: tls.NewListener(l, cfg)}, nil
 }
 
 // Serve answers with what state says at that moment, for several at once, until the
 // context ends. When it returns the address is free for etcd.
 func (l *Listener) Serve(ctx context.Context, state func() State) error {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+statePath, func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET "+statePath, func(w http.ResponseWriter, r *http.Request) {
 		s := state()
 		s.Time = time.Now().UTC()
 		text, err := s.encode()
@@ -57,7 +67,10 @@ func (l *Listener) Serve(ctx context.Context, state func() State) error {
 			return
 		}
 		w.Header().Set("Content-Type", contentType)
-		_, _ = w.Write(text) // who does not read it asks again
+		_, err = w.Write(text) // who does not read it asks again
+		if by := r.Header.Get(memberHeader); err == nil && by != "" && l.Heard != nil {
+			l.Heard(by)
+		}
 	})
 	server := &http.Server{
 		Handler:           mux,

@@ -12,12 +12,15 @@ import (
 // State is how far a node is. Either it is the word of a restore, or ClusterID is
 // set and nothing else: an etcd serves there.
 type State struct {
-	PlanSHA256 string    `json:"planSHA256"` // of the plan that it follows, hexadecimal: others do not count
-	Member     string    `json:"member"`
-	Phase      string    `json:"phase"`
-	Stopped    bool      `json:"stopped"` // it has proved that its old etcd does not run and will not
-	Aborted    bool      `json:"aborted"` // it goes back, or has gone
-	Time       time.Time `json:"time"`    // by the node's own clock, when it answered
+	PlanSHA256 string `json:"planSHA256"` // of the plan that it follows, hexadecimal: others do not count
+	Member     string `json:"member"`
+	Phase      string `json:"phase"`
+	Stopped    bool   `json:"stopped"` // it has proved that its old etcd does not run and will not
+	Aborted    bool   `json:"aborted"` // it goes back, or wants to
+	// NoCommit says, with Aborted, that its new etcd does not run, and that nothing in
+	// the log of that tells of a commit.
+	NoCommit bool      `json:"noCommit,omitempty"`
+	Time     time.Time `json:"time"` // by the node's own clock, when it answered
 
 	ClusterID uint64 `json:"-"`
 }

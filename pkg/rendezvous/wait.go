@@ -21,7 +21,7 @@ type Answer struct {
 var errNotYet = errors.New("no answer yet")
 
 // pollInterval is how often each node is asked.
-const pollInterval = 200 * time.Millisecond
+const pollInterval = 100 * time.Millisecond
 
 // Wait asks the nodes, each for itself, until met says that all have met: it is
 // shown their last answers, in the order of the peers, whenever there is a new one,

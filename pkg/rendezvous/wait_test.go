@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/etcd-restore/etcd-restore/pkg/rendezvous"
 	"github.com/etcd-restore/etcd-restore/test/etcdtest"
@@ -41,7 +40,7 @@ func TestBarrier(t *testing.T) {
 	for range nodes {
 		c := client(t, certs)
 		go func() {
-			passed <- c.Wait(bounded(t, time.Minute), peers, func(answers []rendezvous.Answer) (bool, error) {
+			passed <- c.Wait(bounded(t), peers, func(answers []rendezvous.Answer) (bool, error) {
 				for i, a := range answers {
 					if a.Peer != peers[i] || a.Err == nil && a.State.Member != names[i] {
 						t.Errorf("the answers are out of order: %+v", answers)
@@ -75,7 +74,7 @@ func TestWaitEndsByItself(t *testing.T) {
 	certs := etcdtest.NewTLS(t)
 	c, n := client(t, certs), start(t, certs, "127.0.0.1:0", "cp1")
 	n.set(func(s *rendezvous.State) { s.Aborted = true })
-	if err := c.Wait(bounded(t, time.Minute), []string{n.url}, allStopped); !errors.Is(err, errAborted) {
+	if err := c.Wait(bounded(t), []string{n.url}, allStopped); !errors.Is(err, errAborted) {
 		t.Errorf("got %v", err)
 	}
 	if err := c.Wait(t.Context(), nil, allStopped); err != nil {
@@ -91,7 +90,7 @@ func TestWaitIsCutShort(t *testing.T) {
 	alive, dead, restored := start(t, certs, "127.0.0.1:0", "cp1"), start(t, certs, "127.0.0.1:0", "cp2"), etcdtest.New(t, etcdtest.Config{Version: etcdtest.V37, TLS: certs})
 	dead.stop()
 	restored.Start(t)
-	ctx, cancel := context.WithCancelCause(bounded(t, time.Minute))
+	ctx, cancel := context.WithCancelCause(bounded(t))
 	enough := errors.New("enough")
 	rounds := make(map[string]int)
 	peers := []string{alive.url, dead.url, restored.Members[0].PeerURL}

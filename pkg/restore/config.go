@@ -89,8 +89,16 @@ type Progress interface {
 func Versions() []string { return []string{"3.4", "3.5", "3.6", "3.7"} }
 
 func (c *Config) validate() error {
+	if len(c.Targets) == 0 {
+		return fmt.Errorf("%w: no member to restore", ErrConfig)
+	}
+	return c.validateCluster()
+}
+
+// validateCluster is validate for a decision alone.
+func (c *Config) validateCluster() error {
 	switch {
-	case c.Cluster == nil || len(c.Targets) == 0:
+	case c.Cluster == nil:
 		return fmt.Errorf("%w: no member to restore", ErrConfig)
 	case c.TargetVersion != "" && !slices.Contains(Versions(), c.TargetVersion):
 		return hint.New(fmt.Errorf("%w: unknown target version %q", ErrConfig, c.TargetVersion), "it is one of %s", strings.Join(Versions(), ", "))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/etcd-restore/etcd-restore/pkg/datadir"
 	"github.com/etcd-restore/etcd-restore/pkg/internal/boltfile"
+	"github.com/etcd-restore/etcd-restore/pkg/internal/courtesy"
 	"github.com/etcd-restore/etcd-restore/pkg/internal/durable"
 	"github.com/etcd-restore/etcd-restore/pkg/internal/hint"
 	"github.com/etcd-restore/etcd-restore/pkg/snapshot"
@@ -93,6 +94,7 @@ func (r *run) copySnapshot(ctx context.Context, dbs []*durable.File) (size int64
 	r.Progress.Start("restoring", src.Size)
 	defer r.Progress.Finish()
 	if file, ok := src.Reader.(*os.File); ok && dbs[0].Clone(file) == nil {
+		courtesy.Forget(file) // the copy has pages of its own
 		size, d, err = copyAll(ctx, dbs[0].File, nil, r.Progress)
 	} else {
 		size, d, err = copyAll(ctx, src, dbs, r.Progress)

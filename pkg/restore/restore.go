@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/etcd-restore/etcd-restore/pkg/internal/hint"
 	"github.com/etcd-restore/etcd-restore/pkg/snapshot"
@@ -56,6 +57,21 @@ func Prepare(cfg Config) (*Plan, error) {
 	return r.plan, r.explain(r.preview())
 }
 
+// Decide returns what [Run] would make of the snapshot at a time, and looks at no
+// target: cfg needs none, so that a decision can be made where nothing is restored.
+func Decide(cfg Config, now time.Time) (*Plan, error) {
+	if err := cfg.validateCluster(); err != nil {
+		return nil, err
+	}
+	r := &run{Config: cfg, now: now, plan: cfg.describe()}
+	f, err := r.open()
+	if err != nil {
+		return nil, r.explain(err)
+	}
+	defer f.Close()
+	return r.plan, r.explain(r.look(f))
+}
+
 // source opens the snapshot to be read once. The size is -1 if unknown.
 func (r *run) source() (snapshot.Stream, error) {
 	if r.Stream == nil {
@@ -93,6 +109,17 @@ func (r *run) preview() error {
 		return err
 	}
 	defer f.Close()
+	if err := r.look(f); err != nil {
+		return err
+	}
+	for i := range r.plan.Members {
+		r.plan.Members[i].Size = f.Size()
+	}
+	return r.measure(f.Size())
+}
+
+// look settles the plan for the snapshot f.
+func (r *run) look(f *snapshot.File) error {
 	if !f.HasTrailer() {
 		if err := r.acceptTrailer(snapshot.TrailerMissing); err != nil {
 			return err
@@ -111,10 +138,7 @@ func (r *run) preview() error {
 			return err
 		}
 	}
-	for i := range r.plan.Members {
-		r.plan.Members[i].Size = f.Size()
-	}
-	return r.measure(f.Size())
+	return nil
 }
 
 // explain adds the next step to errors of the file system.

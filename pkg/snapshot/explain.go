@@ -10,6 +10,10 @@ import (
 	"github.com/etcd-restore/etcd-restore/pkg/schema"
 )
 
+// Explain turns what a reader of the keyspace met into the errors of this package,
+// with the next step.
+func (s *File) Explain(err error) error { return s.explain(err) }
+
 // explain turns what the lower layers say of the file into the errors of this
 // package, with the next step.
 func (s *File) explain(err error) error {

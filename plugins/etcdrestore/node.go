@@ -14,7 +14,7 @@ func NewCmdNode(streams Streams, opts *Options) *cobra.Command {
 	o := &NodeOptions{Options: opts, streams: streams}
 	cmd := &cobra.Command{
 		Use:   "node",
-		Short: "Look at, save and restore the control-plane node that this runs on",
+		Short: "Look at, save and restore the node that this runs on",
 		Long: `Look at, save and restore the control-plane node that this runs on. No API
 server is needed, and nothing else has to be alive. Run it as root.`,
 		Example: `  # What is there, what is broken, what to do next
@@ -40,6 +40,20 @@ server is needed, and nothing else has to be alive. Run it as root.`,
 		NewCmdNodeResume(o),
 		NewCmdNodeRollback(o),
 		NewCmdNodeRuns(o),
+		NewCmdNodeCheck(o),
+		NewCmdNodeRejoin(o),
+		NewCmdNodePrune(o),
+		NewCmdNodeTell(o),
+		NewCmdNodeFollow(o),
+
+		// For a workstation, by way of a transport.
+		NewCmdNodeReceive(o),
+		NewCmdNodeSend(o),
+		NewCmdNodeLeave(o),
+		NewCmdNodeSweep(o),
+		NewCmdNodeInstall(o),
+		NewCmdNodeAgentPod(o),
+		NewCmdNodeDrop(o),
 	)
 	return cmd
 }
@@ -65,4 +79,12 @@ func (o *NodeOptions) Node() kubeadm.Node { return kubeadm.Node{Root: o.RootFS} 
 // Config is where to look for the facts of the node.
 func (o *NodeOptions) Config() node.Config {
 	return node.Config{Root: o.Node(), Runs: o.StateDir}
+}
+
+// kubeconfigs are those that somebody wants taken instead of kubeadm's.
+func (o *NodeOptions) kubeconfigs() []string {
+	if file := o.KubeConfig; file != nil && *file != "" {
+		return []string{*file}
+	}
+	return nil
 }

@@ -3,11 +3,13 @@ package etcdrestore
 import (
 	"os"
 	"os/exec"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
+	"github.com/etcd-restore/etcd-restore/plugins/internal/output"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/progress"
 )
 
@@ -19,6 +21,8 @@ type Options struct {
 	Progress progress.Mode
 
 	Program string // what a person types to run this: see programName
+
+	remote bool // somebody elsewhere reads the error: see runAgent
 }
 
 func newOptions() *Options {
@@ -64,12 +68,54 @@ func (o *Options) Reporter(streams Streams) *progress.Reporter {
 	return progress.New(o.Progress, streams.ErrOut)
 }
 
+// connection are the flags that lead to the API server, as they have to be typed again to
+// get to the same one as the same person. A token is not repeated, only that there was one.
+func (o *Options) connection() (flags string) {
+	add := func(flag, value string) {
+		if value != "" {
+			flags += " --" + flag + " " + output.Quote(value)
+		}
+	}
+	for _, f := range []struct {
+		name  string
+		value *string
+	}{
+		{"kubeconfig", o.KubeConfig},
+		{"context", o.Context},
+		{"cluster", o.ClusterName},
+		{"user", o.AuthInfoName},
+		{"server", o.APIServer},
+		{"tls-server-name", o.TLSServerName},
+		{"certificate-authority", o.CAFile},
+		{"client-certificate", o.CertFile},
+		{"client-key", o.KeyFile},
+		{"as", o.Impersonate},
+		{"as-uid", o.ImpersonateUID},
+	} {
+		add(f.name, *f.value)
+	}
+	for _, group := range *o.ImpersonateGroup {
+		add("as-group", group)
+	}
+	if *o.Insecure {
+		flags += " --insecure-skip-tls-verify"
+	}
+	if *o.BearerToken != "" {
+		flags += ` --token "$TOKEN"`
+	}
+	return flags
+}
+
 // annotationCluster marks a verb that talks to the API server. Only its help shows
-// kubectl's flags; they are accepted everywhere.
+// flags of kubectl; they are accepted everywhere.
 const annotationCluster = "cluster"
 
-// showConnectionFlagsOnlyWhereUsed keeps twenty flags out of the help of verbs that
-// need no API server.
+// connectionFlags are those of kubectl's that a person needs here. The other twenty,
+// which `kubectl options` lists, would bury our own.
+func connectionFlags() []string { return []string{"kubeconfig", "context"} }
+
+// showConnectionFlagsOnlyWhereUsed keeps the flags of kubectl out of the help of verbs
+// that need no API server, and most of them out of every help.
 func showConnectionFlagsOnlyWhereUsed(root *cobra.Command) {
 	names := pflag.NewFlagSet("", pflag.ContinueOnError)
 	genericclioptions.NewConfigFlags(true).AddFlags(names)
@@ -77,7 +123,7 @@ func showConnectionFlagsOnlyWhereUsed(root *cobra.Command) {
 	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
 		_, used := cmd.Annotations[annotationCluster]
 		names.VisitAll(func(f *pflag.Flag) {
-			root.PersistentFlags().Lookup(f.Name).Hidden = !used
+			root.PersistentFlags().Lookup(f.Name).Hidden = !used || !slices.Contains(connectionFlags(), f.Name)
 		})
 		help(cmd, args)
 	})

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -21,9 +21,9 @@ import (
 
 // NewCmdNodePlan returns the verb node plan.
 func NewCmdNodePlan(n *NodeOptions) *cobra.Command {
-	o := &PlanOptions{NodeOptions: n}
+	o := newPlanOptions(n)
 	cmd := &cobra.Command{
-		Use:   "plan SNAPSHOT",
+		Use:   "plan SNAPSHOT|PLAN",
 		Short: "Show what a restore of this node would do, and whether it could",
 		Long: `Show what a restore of a snapshot on this node would do, and run all checks
 before it. Nothing is changed.
@@ -32,12 +32,19 @@ With -o json it is a plan file. For a cluster with several members make it once,
 on one node, and run it on every node: token, members and revision are then the
 same on all of them, without which they would be several clusters.
 
+Given a PLAN, it shows what that would do on this node; - reads it from standard
+input. One that was made for this member is compared with what the member is
+now, and refused if that has changed.
+
 ` + exitcode.Help(exitcode.OK, exitcode.Failed, exitcode.BadUsage, exitcode.Integrity, exitcode.Refused, exitcode.Interrupted),
 		Example: `  sudo kubectl etcd-restore node plan snapshot.db
 
   # For three members; then copy plan.json and the snapshot to every node
   sudo kubectl etcd-restore node plan snapshot.db -o json \
-    --member cp2=https://10.0.0.2:2380 --member cp3=https://10.0.0.3:2380 > plan.json`,
+    --member cp2=https://10.0.0.2:2380 --member cp3=https://10.0.0.3:2380 > plan.json
+
+  # What that plan would do on another node
+  sudo kubectl etcd-restore node plan plan.json --snapshot snapshot.db`,
 		Args: verb.OneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Source = args[0]
@@ -48,6 +55,7 @@ same on all of them, without which they would be several clusters.
 		},
 	}
 	o.AddFlags(cmd.Flags())
+	cmd.Flags().BoolVar(&o.WithoutSnapshot, "without-snapshot", false, "the snapshot of a PLAN is not on this node yet: leave out what would have to be read of it")
 	if err := o.registerCompletion(cmd); err != nil {
 		panic(err) // a flag that does not exist: found by any test that makes the command
 	}
@@ -64,6 +72,14 @@ type PlanOptions struct {
 	Destroyed       []string
 	SkipHashCheck   bool
 	IgnorePreflight []string
+	Snapshot        string // of a plan
+	WithoutSnapshot bool
+
+	given func(flag string) bool
+}
+
+func newPlanOptions(n *NodeOptions) *PlanOptions {
+	return &PlanOptions{NodeOptions: n, given: func(string) bool { return false }}
 }
 
 // AddFlags adds the flags that say what is restored.
@@ -72,6 +88,8 @@ func (o *PlanOptions) AddFlags(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&o.Members, "member", nil, "another member of the new cluster, as `NAME=URL` of its peer port; repeat it")
 	fs.StringArrayVar(&o.Destroyed, "assert-destroyed", nil, "vouch that the old member `NAME` will never run with its data again; repeat it")
 	fs.BoolVar(&o.SkipHashCheck, "skip-hash-check", false, "take a copy of a database, which has no hash, after a check of its structure")
+	fs.StringVar(&o.Snapshot, "snapshot", "", "the snapshot of a plan, if it is in another `FILE` here")
+	o.given = fs.Changed
 	fs.StringSliceVar(&o.IgnorePreflight, "ignore-preflight-errors", nil, "`CHECKS` whose errors are shown as warnings, or all")
 }
 
@@ -93,6 +111,8 @@ func (o *PlanOptions) Validate() error {
 		return fmt.Errorf("--data-dir-mode must be %s, not %q", strings.Join(modes(), " or "), o.Mode)
 	case o.RootFS != "":
 		return errors.New("--rootfs is for looking at a node: a restore needs the node that it runs on")
+	case o.WithoutSnapshot && o.Snapshot != "":
+		return errors.New("--without-snapshot and --snapshot contradict each other")
 	}
 	for _, m := range o.Members {
 		if name, url, ok := strings.Cut(m, "="); !ok || name == "" || url == "" {
@@ -102,31 +122,23 @@ func (o *PlanOptions) Validate() error {
 	return nil
 }
 
-// Run makes the plan and prints it.
+// Run makes the plan and prints it, whatever the checks say of it.
 func (o *PlanOptions) Run(ctx context.Context) error {
+	make, err := o.maker()
+	if err != nil {
+		return err
+	}
 	facts, err := o.look(ctx)
 	if err != nil {
 		return err
 	}
-	plan, report, err := o.plan(ctx, facts, o.make)
-	if plan != nil && (err == nil || o.Format == Text) {
+	plan, report, err := o.plan(ctx, facts, make)
+	if plan != nil && !plan.Node.Empty() {
 		if err := o.print(o.streams.Out, planReport{plan, report, facts.Time}); err != nil {
 			return err
 		}
 	}
 	return err
-}
-
-// maker makes a plan for a node.
-type maker func(context.Context, *node.Facts) (*noderestore.Plan, error)
-
-// make is the maker for a snapshot.
-func (o *PlanOptions) make(ctx context.Context, facts *node.Facts) (*noderestore.Plan, error) {
-	return noderestore.Make(ctx, facts, noderestore.Wish{
-		Snapshot: o.Source, SkipHashCheck: o.SkipHashCheck,
-		Members: o.Members, Destroyed: o.Destroyed,
-		Mode: noderestore.Mode(o.Mode), Now: time.Now(),
-	})
 }
 
 // plan makes a plan and runs the checks. Where none can be made they run as far as
@@ -135,21 +147,28 @@ func (o *PlanOptions) plan(ctx context.Context, facts *node.Facts, make maker) (
 	reporter := o.Reporter(o.streams)
 	defer reporter.Finish()
 	plan, makeErr := make(ctx, facts)
-	if errors.Is(makeErr, context.Canceled) || plan == nil && errors.Is(makeErr, noderestore.ErrPlan) {
-		return nil, nil, makeErr // the checks would take the file for a snapshot
+	if errors.Is(makeErr, context.Canceled) || errors.Is(makeErr, noderestore.ErrPlan) || errors.Is(makeErr, noderestore.ErrChanged) {
+		return nil, nil, makeErr // the checks would be about something else
 	}
 	request := preflight.Request{
-		Facts: facts, Node: o.Node(), Bump: true, Destroyed: o.Destroyed, Unplanned: plan == nil,
+		Facts: facts, Node: o.Node(), Bump: true, Destroyed: o.Destroyed, Kubeconfigs: o.kubeconfigs(),
 		Snapshot: preflight.Snapshot{Path: o.Source, SkipHashCheck: o.SkipHashCheck, Progress: reporter},
 	}
 	if plan != nil {
+		d := &plan.Decision
+		request.Snapshot.Path, request.Snapshot.SHA256 = d.Snapshot.Path, d.Snapshot.SHA256
+		request.Snapshot.SkipHashCheck = d.Snapshot.SkipHashCheck
+		if o.WithoutSnapshot {
+			request.Snapshot.Elsewhere, request.Snapshot.Size = true, d.Snapshot.Size
+			request.Snapshot.Path = filepath.Join(o.StateDir, "uploads", d.Snapshot.SHA256+".db")
+		}
+	}
+	if request.Unplanned = plan == nil || plan.Node.Empty(); !request.Unplanned {
 		d, p := &plan.Decision, &plan.Node
 		cluster, err := d.Cluster()
 		if err != nil {
 			return nil, nil, err
 		}
-		request.Snapshot.Path, request.Snapshot.SHA256 = d.Snapshot.Path, d.Snapshot.SHA256
-		request.Snapshot.SkipHashCheck = d.Snapshot.SkipHashCheck
 		request.Cluster, request.TargetVersion, request.Destroyed = cluster, d.TargetVersion, d.Destroyed
 		request.DataDir, request.WALDir, request.Swap, request.Parking = p.NewData, p.NewWAL, p.Mode == noderestore.ModeSwap, p.Parked
 	}
@@ -163,6 +182,9 @@ func (o *PlanOptions) plan(ctx context.Context, facts *node.Facts, make maker) (
 	}
 	if err == nil {
 		err = makeErr
+	}
+	if plan != nil {
+		plan.Checks = report
 	}
 	return plan, report, err
 }

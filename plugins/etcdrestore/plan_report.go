@@ -12,8 +12,8 @@ import (
 	"github.com/etcd-restore/etcd-restore/plugins/internal/output"
 )
 
-// planReport is a plan as it is printed. As JSON it is the plan alone, so that
-// node run takes it.
+// planReport is a plan as it is printed. As JSON it is the plan, with what the checks
+// found in it, so that node run takes it.
 type planReport struct {
 	plan   *noderestore.Plan
 	checks *preflight.Report
@@ -27,7 +27,7 @@ func (r planReport) words() string {
 	var p page
 	d, part := &r.plan.Decision, &r.plan.Node
 	p.section("Restore of %s", d.Snapshot.Path)
-	p.fact("snapshot", "%s, file of %s (%s ago), sha256 %.12s", output.Size(d.Snapshot.Size), d.Snapshot.Taken.Format(time.DateTime)+"Z", ago(r.now.Sub(d.Snapshot.Taken)), d.Snapshot.SHA256)
+	p.fact("snapshot", "%s, file of %s (%s ago), db sha256 %.12s", output.Size(d.Snapshot.Size), d.Snapshot.Taken.Format(time.DateTime)+"Z", ago(r.now.Sub(d.Snapshot.Taken)), d.Snapshot.SHA256)
 	p.fact("members", "%s", members(d.InitialCluster))
 	p.fact("cluster", "%s, a new one", d.ClusterID)
 	p.section("Revision")

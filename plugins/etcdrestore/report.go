@@ -58,6 +58,23 @@ func moment(t time.Time) *time.Time {
 	return &t
 }
 
+// list is never null in JSON.
+func list(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}
+
+func first(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // ago is a duration with the precision that a person wants.
 func ago(d time.Duration) string {
 	switch {

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/etcd-restore/etcd-restore/pkg/journal"
+	"github.com/etcd-restore/etcd-restore/pkg/noderejoin"
 	"github.com/etcd-restore/etcd-restore/pkg/noderestore"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/exitcode"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/output"
@@ -30,6 +31,9 @@ the one that is not finished. A run that was on its way back goes on with that.
 				return verb.UsageError(cmd, err)
 			}
 			return o.withRun(args, func(run *journal.Run, work noderestore.Options) error {
+				if noderejoin.IsPlan(run.Plan()) {
+					return noderejoin.Resume(cmd.Context(), run, rejoinOptions(work))
+				}
 				return noderestore.Resume(cmd.Context(), run, work)
 			})
 		},
@@ -58,17 +62,32 @@ func (o *WorkOptions) withRun(args []string, do func(*journal.Run, noderestore.O
 	return o.work(func(work noderestore.Options) (*journal.Run, error) { return run, do(run, work) })
 }
 
+// resumeNamed opens a run by its name, that of its decision, or none.
+func (o *WorkOptions) resumeNamed(folder *journal.Folder, args []string) (*journal.Run, error) {
+	switch {
+	case len(args) == 0:
+		return folder.Resume("")
+	case !noderestore.IsDecision(args[0]):
+		return folder.Resume(args[0])
+	}
+	runs, err := journal.List(folder.Path)
+	if err != nil {
+		return nil, err
+	}
+	found, err := noderestore.Find(runs, args[0])
+	if err != nil {
+		return nil, err
+	}
+	return folder.Resume(found.Name)
+}
+
 // open opens the run that the arguments name, or the one that is not finished.
 func (o *WorkOptions) open(args []string) (*journal.Folder, *journal.Run, error) {
 	folder, err := journal.Open(o.StateDir, journal.Options{})
 	if err != nil {
 		return nil, nil, err
 	}
-	name := ""
-	if len(args) > 0 {
-		name = args[0]
-	}
-	run, err := folder.Resume(name)
+	run, err := o.resumeNamed(folder, args)
 	switch {
 	case errors.Is(err, journal.ErrCorrupt):
 		err = output.WithHint(err, "mend it by hand: the manifests as they were are in the folder kept of the run, those that are out in /etc/kubernetes/etcd-restore; then move the run out of %s", o.StateDir)

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/etcd-restore/etcd-restore/pkg/journal"
+	"github.com/etcd-restore/etcd-restore/pkg/noderejoin"
 	"github.com/etcd-restore/etcd-restore/pkg/noderestore"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/exitcode"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/verb"
@@ -72,6 +73,9 @@ func (o *RollbackOptions) Validate(args []string) error {
 func (o *RollbackOptions) Run(ctx context.Context, args []string) error {
 	if !o.ToOldData {
 		return o.Work.withRun(args, func(run *journal.Run, work noderestore.Options) error {
+			if noderejoin.IsPlan(run.Plan()) {
+				return noderejoin.Rollback(ctx, run, rejoinOptions(work))
+			}
 			return noderestore.Rollback(ctx, run, work)
 		})
 	}

@@ -10,10 +10,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/etcd-restore/etcd-restore/pkg/transport"
 	"github.com/etcd-restore/etcd-restore/pkg/workflow"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/exitcode"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/iostreams"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/output"
+	"github.com/etcd-restore/etcd-restore/plugins/internal/prompt"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/verb"
 )
 
@@ -23,23 +25,42 @@ type Streams = iostreams.Streams
 // Run runs the command line args (without the program's name) and returns the exit
 // code. It prints the error, if any.
 func Run(ctx context.Context, streams Streams, args []string) int {
-	opts := newOptions()
+	switch {
+	case isAgent(args):
+		return runAgent(ctx, streams)
+	case isLeft(args):
+		return runLeft(ctx, streams, args)
+	}
+	return run(ctx, streams, newOptions(), args)
+}
+
+func run(ctx context.Context, streams Streams, opts *Options, args []string) int {
 	root := newRoot(streams, opts)
 	root.SetArgs(append([]string{}, args...)) // nil would be those of the process
 	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
 		verb.DropBackquotes(root)
 	}
-	err := root.ExecuteContext(ctx)
+	return opts.end(streams, root.ExecuteContext(ctx))
+}
+
+// end prints the error of a verb, if any, and says which exit code it is.
+func (o *Options) end(streams Streams, err error) int {
 	code := exitcode.Of(err, exitTable())
-	if code == exitcode.Interrupted {
+	if code == exitcode.Failed {
+		code = ofNode(err)
+	}
+	if code == exitcode.Interrupted && !errors.Is(err, prompt.ErrDeclined) { // who says no has not interrupted anything
 		err = fmt.Errorf("interrupted: %w", err)
 		if errors.Is(err, workflow.ErrStuck) { // what stands half-way needs a person, whoever stopped it
 			code = exitcode.NeedsPerson
 		}
 	}
+	if exit := (*transport.ExitError)(nil); code == exitcode.Failed && errors.As(err, &exit) {
+		code = exitcode.Code(exit.Code) // what it means on the node it means here
+	}
 	switch {
 	case err == nil:
-	case opts.Format == JSON:
+	case o.Format == JSON, o.remote:
 		output.ErrorJSON(streams.ErrOut, err, int(code))
 	default:
 		output.Error(streams.ErrOut, err)
@@ -60,19 +81,29 @@ func newRoot(streams Streams, opts *Options) *cobra.Command {
 		Short:       "Restore the etcd of a kubeadm cluster",
 		Long: `Restore the etcd of a kubeadm cluster, with the API server up or down.
 
-What begins with node works on the control-plane node that it runs on, as root,
-and needs no API server.
+It works on all control-plane nodes at once: through the API server while that
+answers, and with --ssh HOST for each node when it does not. What begins with
+node works on the node that it runs on, as root, and needs neither.
 
 ` + exitcode.Help(exitcode.All()...),
-		Example: `  # On a control-plane node: what is there, what is broken, what to do next
-  sudo kubectl etcd-restore node status
+		Example: `  # What is broken, and what to do next
+  kubectl etcd-restore status
+  kubectl etcd-restore status --ssh root@cp1 --ssh root@cp2 --ssh root@cp3
 
-  # Take a snapshot, from the live member or from the data that it left
-  sudo kubectl etcd-restore node save snapshot.db
+  # Take a snapshot, from the best member
+  kubectl etcd-restore save snapshot.db
 
-  # See what a restore would do, then do it
-  sudo kubectl etcd-restore node plan snapshot.db
-  sudo kubectl etcd-restore node run snapshot.db`,
+  # See what a restore would do, do it, prove it
+  kubectl etcd-restore plan snapshot.db
+  kubectl etcd-restore run snapshot.db
+  kubectl etcd-restore check
+
+  # See what is in a snapshot
+  kubectl etcd-restore ls snapshot.db
+  kubectl etcd-restore get snapshot.db deploy/web -n shop
+
+  # Nothing but a shell on the only control-plane node
+  sudo kubectl etcd-restore node status`,
 	}
 	verb.Prepare(root)
 	verb.Group(root)
@@ -84,12 +115,21 @@ and needs no API server.
 		panic(err) // a flag that does not exist: found by any test that makes a root
 	}
 	showConnectionFlagsOnlyWhereUsed(root)
-	root.AddCommand(
-		NewCmdNode(streams, opts),
-		NewCmdVersion(streams, opts),
-	)
+	addGroup(root, "The whole control plane:", clusterVerbs(streams, opts)...)
+	addGroup(root, "The objects in a snapshot:", objectVerbs(streams, opts)...)
+	addGroup(root, "The node that this runs on:", NewCmdNode(streams, opts))
+	root.AddCommand(NewCmdVersion(streams, opts))
 	nameProgram(root, opts.Program)
 	return root
+}
+
+// addGroup adds commands below a heading of their own.
+func addGroup(root *cobra.Command, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: title, Title: title})
+	for _, cmd := range commands {
+		cmd.GroupID = title
+	}
+	root.AddCommand(commands...)
 }
 
 // plugin is the program as kubectl runs it, and as all texts here call it.

@@ -4,17 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"sigs.k8s.io/yaml"
 
 	"github.com/etcd-restore/etcd-restore/pkg/journal"
-	"github.com/etcd-restore/etcd-restore/pkg/node"
 	"github.com/etcd-restore/etcd-restore/pkg/noderestore"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/exitcode"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/output"
@@ -66,32 +61,34 @@ done: after a crash, node resume goes on, or node rollback goes back.
 type RunOptions struct {
 	*PlanOptions
 	Work       *WorkOptions
-	Snapshot   string
 	Yes        bool
 	NoRollback bool
-
-	given func(flag string) bool
+	Hold       time.Duration
+	OrResume   bool
 }
 
 func newRunOptions(n *NodeOptions) *RunOptions {
-	return &RunOptions{
-		PlanOptions: &PlanOptions{NodeOptions: n}, Work: &WorkOptions{NodeOptions: n},
-		given: func(string) bool { return false },
-	}
+	return &RunOptions{PlanOptions: newPlanOptions(n), Work: &WorkOptions{NodeOptions: n}}
 }
 
 // AddFlags adds all flags of the verb.
 func (o *RunOptions) AddFlags(fs *pflag.FlagSet) {
 	o.PlanOptions.AddFlags(fs)
 	o.Work.AddFlags(fs)
-	fs.StringVar(&o.Snapshot, "snapshot", "", "the snapshot of a plan, if it is in another `FILE` here")
 	fs.BoolVarP(&o.Yes, "yes", "y", false, "do not ask")
 	fs.BoolVar(&o.NoRollback, "no-rollback", false, "leave a failed run where it stands")
-	o.given = fs.Changed
+	fs.DurationVar(&o.Hold, "hold", 0, "once all is staged, wait so long for the word to go on, and go back without it")
+	fs.BoolVar(&o.OrResume, "or-resume", false, "go on with the run of the PLAN, if there is one")
+	for _, name := range []string{"hold", "or-resume"} { // for who drives several nodes
+		fs.Lookup(name).Hidden = true
+	}
 }
 
 // Validate finds mistakes that no flag can find alone.
 func (o *RunOptions) Validate() error {
+	if o.Hold < 0 {
+		return fmt.Errorf("--hold must not be negative, and is %s", o.Hold)
+	}
 	return errors.Join(o.PlanOptions.Validate(), o.Work.Validate())
 }
 
@@ -100,6 +97,11 @@ func (o *RunOptions) Run(ctx context.Context) error {
 	make, err := o.maker()
 	if err != nil {
 		return err
+	}
+	if o.OrResume {
+		if begun, err := o.resume(ctx); begun || err != nil {
+			return err
+		}
 	}
 	facts, err := o.look(ctx)
 	if err != nil {
@@ -110,6 +112,7 @@ func (o *RunOptions) Run(ctx context.Context) error {
 		o.warn(report)
 		return err
 	}
+	plan.HoldSeconds = int64((o.Hold + time.Second - 1) / time.Second)
 	fmt.Fprintln(o.streams.ErrOut, planReport{plan, report, facts.Time}.words())
 	if err := o.confirm(ctx, "Stop the control plane of this node and restore?"); err != nil {
 		return err
@@ -136,76 +139,21 @@ func (o *RunOptions) confirm(ctx context.Context, question string) error {
 	return err
 }
 
-// maker is what makes the plan. In a plan file all is decided: a flag that says
-// otherwise must not be passed over in silence.
-func (o *RunOptions) maker() (maker, error) {
-	isPlan, err := o.isPlan()
-	switch {
-	case err != nil:
-		return nil, err
-	case !isPlan && o.Snapshot != "":
-		return nil, exitcode.Usage(fmt.Errorf("--snapshot is for a plan, and %s is none", o.Source))
-	case !isPlan:
-		return o.make, nil
-	case len(o.Members) > 0 || len(o.Destroyed) > 0 || o.SkipHashCheck || o.given("data-dir-mode"):
-		return nil, exitcode.Usage(output.WithHint(fmt.Errorf("%s is a plan, in which --member, --assert-destroyed, --skip-hash-check and --data-dir-mode are decided", o.Source), "leave them out, or make another plan with node plan"))
-	}
-	return o.adopt, nil
-}
-
-// isPlan looks at how the file begins. What is no file has no beginning that could be
-// read twice, and a pipe without a writer would never open.
-func (o *RunOptions) isPlan() (bool, error) {
-	if info, err := os.Stat(o.Source); err != nil || !info.Mode().IsRegular() {
-		return false, nil // the snapshot's own check says what is wrong
-	}
-	f, err := os.Open(o.Source)
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
-	head := make([]byte, 64)
-	n, err := io.ReadFull(f, head)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return false, nil // the snapshot's own check says what is wrong
-	}
-	return noderestore.IsPlan(head[:n]), nil
-}
-
-// adopt is the maker for a plan file.
-func (o *RunOptions) adopt(ctx context.Context, facts *node.Facts) (*noderestore.Plan, error) {
-	text, err := os.ReadFile(o.Source)
-	if err != nil {
-		return nil, err
-	}
-	if text, err = yaml.YAMLToJSON(text); err != nil { // JSON is YAML, too
-		return nil, fmt.Errorf("%w: %w", noderestore.ErrPlan, err)
-	}
-	plan, err := noderestore.Decode(text)
-	if err != nil {
-		return nil, err
-	}
-	if o.Snapshot != "" {
-		if plan.Decision.Snapshot.Path, err = filepath.Abs(o.Snapshot); err != nil {
-			return nil, err
-		}
-	}
-	return plan, plan.Adopt(ctx, facts)
-}
-
 // WorkOptions are the flags of all verbs that go on with a run.
 type WorkOptions struct {
 	*NodeOptions
 	Grace   time.Duration
 	Timeout time.Duration
 	Meet    time.Duration
+	Late    time.Duration
 }
 
 // AddFlags adds the flags that say how a run is worked on.
 func (o *WorkOptions) AddFlags(fs *pflag.FlagSet) {
-	fs.DurationVar(&o.Grace, "grace-period", 2*time.Second, "from SIGTERM to SIGKILL, for each container")
+	fs.DurationVar(&o.Grace, "grace-period", time.Second, "from SIGTERM to SIGKILL, for each container")
 	fs.DurationVar(&o.Timeout, "timeout", 3*time.Minute, "for etcd, and for the API server, to serve")
 	fs.DurationVar(&o.Meet, "meet-timeout", 15*time.Minute, "for the other nodes of a plan to have stopped as well")
+	fs.DurationVar(&o.Late, "straggler-timeout", time.Minute, "for the last members, once a quorum of the new cluster serves")
 }
 
 // Validate finds mistakes that no flag can find alone.
@@ -217,6 +165,8 @@ func (o *WorkOptions) Validate() error {
 		return fmt.Errorf("--timeout must be positive, not %s", o.Timeout)
 	case o.Meet <= 0:
 		return fmt.Errorf("--meet-timeout must be positive, not %s", o.Meet)
+	case o.Late < 0:
+		return fmt.Errorf("--straggler-timeout must not be negative, and is %s", o.Late)
 	case o.RootFS != "":
 		return errors.New("--rootfs is for looking at a node: a restore needs the node that it runs on")
 	}
@@ -236,13 +186,11 @@ func (o *WorkOptions) work(do func(noderestore.Options) (*journal.Run, error)) e
 	if err != nil {
 		return err
 	}
-	return o.printDone(o.streams, "the run "+run.Name+" is finished", newWorkReport(run))
+	return o.printDone(o.streams, "the run "+run.Name+" is finished", reportOf(run))
 }
 
 func (o *WorkOptions) options(p noderestore.Progress) noderestore.Options {
-	work := noderestore.Options{Grace: o.Grace, Timeout: o.Timeout, Meet: o.Meet, Progress: p}
-	if file := o.KubeConfig; file != nil && *file != "" {
-		work.Kubeconfigs = []string{*file}
-	}
+	work := noderestore.Options{Grace: o.Grace, Timeout: o.Timeout, Meet: o.Meet, Straggler: o.Late, Progress: p}
+	work.Kubeconfigs = o.kubeconfigs()
 	return work
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -26,7 +25,7 @@ one of them.
 ` + exitcode.Help(exitcode.OK, exitcode.Failed, exitcode.BadUsage, exitcode.Integrity),
 		Example: `  sudo kubectl etcd-restore node runs
 
-  # What became of each step, and when
+  # What became of each step, and when; RUN may be the ID of the plan's decision
   sudo kubectl etcd-restore node runs 20261126T120000Z-4f2a9c`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
@@ -77,26 +76,23 @@ func (o *NodeOptions) listRuns() error {
 	if err != nil {
 		return err
 	}
+	busy := journal.Busy(o.runsFolder())
 	r := runList{TypeMeta: TypeMeta{apiVersion, "NodeRunList"}, Path: o.runsFolder(), Items: []runStatus{}}
 	for _, run := range runs {
-		r.Items = append(r.Items, newRunStatus(run))
+		r.Items = append(r.Items, newRunStatus(run).in(busy))
 	}
 	return o.print(o.streams.Out, r)
 }
 
 func (o *NodeOptions) showRun(name string) error {
-	runs, err := o.runs()
+	run, err := o.find(name)
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(runs, func(r journal.Summary) bool { return r.Name == name })
-	if i < 0 {
-		return output.WithHint(fmt.Errorf("%w: %q in %s", journal.ErrNoRun, name, o.runsFolder()), "list them: %s node runs", o.Program)
+	if run.Err != nil {
+		return fmt.Errorf("run %s: %w", run.Name, run.Err)
 	}
-	if runs[i].Err != nil {
-		return fmt.Errorf("run %s: %w", name, runs[i].Err)
-	}
-	return o.print(o.streams.Out, newRunReport(runs[i]))
+	return o.print(o.streams.Out, newRunReport(run, journal.Busy(o.runsFolder())))
 }
 
 // runList is the form of node runs -o json.
@@ -104,57 +100,6 @@ type runList struct {
 	TypeMeta
 	Path  string      `json:"path"`
 	Items []runStatus `json:"items"`
-}
-
-// runStatus is a run in a list.
-type runStatus struct {
-	Name      string     `json:"name"`
-	State     string     `json:"state"` // complete, rolled back, unfinished, going back, damaged
-	Committed bool       `json:"committed"`
-	Begun     *time.Time `json:"begun,omitempty"`
-	Changed   *time.Time `json:"changed,omitempty"`
-	Step      string     `json:"step,omitempty"` // that the last event was about
-	Plan      string     `json:"planSHA256,omitempty"`
-	Error     string     `json:"error,omitempty"`
-}
-
-func newRunStatus(r journal.Summary) runStatus {
-	s := runStatus{
-		Name: r.Name, State: string(r.State.Outcome), Committed: r.State.Committed,
-		Begun: moment(r.State.Begun), Changed: moment(r.State.Changed),
-		Step: lastChanged(r).Name, Error: message(r.Err),
-	}
-	switch {
-	case r.Err != nil:
-		s.State = "damaged"
-	case s.State != "":
-	case r.State.GoingBack:
-		s.State = "going back"
-	default:
-		s.State = "unfinished"
-	}
-	if len(r.Records) > 0 {
-		s.Plan = r.Records[0].Plan
-	}
-	return s
-}
-
-// line is the run for a person.
-func (s runStatus) line() string {
-	text := s.Name + "  " + s.State
-	if s.Begun != nil {
-		text += ", begun " + s.Begun.Format("2006-01-02 15:04:05")
-	}
-	if s.Committed && s.State == "unfinished" {
-		text += ", committed"
-	}
-	switch {
-	case s.Error != "":
-		text += ": " + s.Error
-	case s.Step != "" && s.State != string(journal.Complete) && s.State != string(journal.RolledBack):
-		text += ", at step " + s.Step
-	}
-	return text
 }
 
 func (l runList) words() string {

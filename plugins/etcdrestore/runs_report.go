@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/etcd-restore/etcd-restore/pkg/journal"
+	"github.com/etcd-restore/etcd-restore/pkg/noderestore"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/output"
 )
 
@@ -16,6 +17,8 @@ type runReport struct {
 	Steps  []stepReport  `json:"steps"`  // in the order in which they first began
 	Events []eventReport `json:"events"` // all that happened, in order
 	Kept   []keptReport  `json:"kept"`   // files as they were before the run
+
+	Decision *noderestore.Decision `json:"decision,omitempty"` // of a restore
 }
 
 // stepReport is how far a step has come.
@@ -39,10 +42,13 @@ type keptReport struct {
 	SHA256 string `json:"sha256"`
 }
 
-func newRunReport(r journal.Summary) runReport {
+func newRunReport(r journal.Summary, busy bool) runReport {
 	report := runReport{
-		TypeMeta: TypeMeta{apiVersion, "NodeRun"}, runStatus: newRunStatus(r),
+		TypeMeta: TypeMeta{apiVersion, "NodeRun"}, runStatus: newRunStatus(r).in(busy),
 		Steps: []stepReport{}, Events: []eventReport{}, Kept: []keptReport{},
+	}
+	if plan, err := noderestore.Decode(r.Plan); err == nil {
+		report.Decision = &plan.Decision
 	}
 	at := map[string]int{}
 	for _, rec := range r.Records {

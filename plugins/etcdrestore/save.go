@@ -54,9 +54,14 @@ and never while an etcd runs on it.
 
   # One of several members is all that is left: keep all that it has
   sudo kubectl etcd-restore node save snapshot.db --tail include`,
-		Args: verb.OneFile,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if o.Lend != "" {
+				return verb.NoArgs(cmd, args)
+			}
+			return verb.OneFile(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.File = args[0]
+			o.File = strings.Join(args, "")
 			if err := o.Validate(); err != nil {
 				return verb.UsageError(cmd, err)
 			}
@@ -78,6 +83,8 @@ type SaveOptions struct {
 	From         string
 	Tail         string
 	AllowPartial bool
+	Lend         string // name for a workstation that fetches it, instead of File
+	OldDataOf    string // a run, whose old data are saved instead of the present
 }
 
 // AddFlags adds the flags that only save has.
@@ -86,6 +93,10 @@ func (o *SaveOptions) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.From, "from", "", "take it from this `SOURCE`: live or data-dir (default: live if the member answers)")
 	fs.StringVar(&o.Tail, "tail", "", "salvage: `WHAT` becomes of the unproven end, include or committed")
 	fs.BoolVar(&o.AllowPartial, "allow-partial", false, "salvage: take what stands before the damage in a log")
+	fs.StringVar(&o.Lend, "lend", "", "save it into the folder for transfers, under this name")
+	fs.StringVar(&o.OldDataOf, "old-data-of", "", "salvage what this `RUN` has left aside, instead of the present data")
+	_ = fs.MarkHidden("lend") // they exist: the lines above
+	_ = fs.MarkHidden("old-data-of")
 }
 
 func sources() []string { return []string{fromLive, fromDataDir} }
@@ -116,8 +127,18 @@ func (o *SaveOptions) Validate() error {
 
 // Run saves the snapshot.
 func (o *SaveOptions) Run(ctx context.Context) error {
+	if o.Lend != "" {
+		path, err := o.lend()
+		if err != nil {
+			return err
+		}
+		o.File = path
+	}
 	if err := newfile.Check(o.File, o.Force); err != nil {
 		return err
+	}
+	if o.OldDataOf != "" {
+		return o.saveOldData(ctx)
 	}
 	facts, err := o.look(ctx)
 	if err != nil {

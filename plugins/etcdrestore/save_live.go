@@ -47,8 +47,12 @@ func (o *SaveOptions) saveLive(ctx context.Context, f *node.Facts) error {
 		return err
 	}
 	reporter.Finish() // the result comes below it
+	file, err := o.lent(ctx)
+	if err != nil {
+		return err
+	}
 	return o.printDone(o.streams, "saved "+saved.Path, savedReport{
-		TypeMeta: TypeMeta{apiVersion, "NodeSnapshot"}, Path: saved.Path, From: fromLive,
+		File: file, TypeMeta: TypeMeta{apiVersion, "NodeSnapshot"}, Path: saved.Path, From: fromLive,
 		Revision: status.Revision, TotalKey: status.TotalKey, Size: status.TotalSize, SHA256: saved.SHA256,
 		Kubernetes: status.Kubernetes,
 		Endpoint:   member.Endpoint, ServerVersion: member.Version,
@@ -86,6 +90,7 @@ type savedReport struct {
 	ClusterID     string `json:"clusterID"` // hexadecimal
 
 	Salvage *salvageReport `json:"salvage,omitempty"` // from data-dir
+	File    *lentFile      `json:"file,omitempty"`    // for a workstation to fetch
 
 	program string
 }
@@ -100,7 +105,7 @@ func (r savedReport) words() string {
 	p.fact("from", "%s", from)
 	p.fact("member", "%s", joined(" ", r.MemberName, parens(r.MemberID)))
 	p.fact("revision", "%d, %s, %s", r.Revision, count(r.TotalKey, "key"), output.Size(r.Size))
-	p.fact("sha256", "%s", r.SHA256)
+	p.fact("db sha256", "%s", r.SHA256)
 	if !r.Kubernetes {
 		p.fact("note", "it holds no keys of Kubernetes")
 	}

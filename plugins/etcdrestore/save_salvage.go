@@ -20,6 +20,12 @@ func (o *SaveOptions) salvage(ctx context.Context, f *node.Facts) error {
 	if f.Data.WAL != nil {
 		src.WALDir = f.Data.WAL.Local
 	}
+	return o.salvageFrom(ctx, src, f.Data.Dir.Path)
+}
+
+// salvageFrom makes the snapshot from a directory that nobody uses: path, as the node
+// sees it.
+func (o *SaveOptions) salvageFrom(ctx context.Context, src salvage.Source, path string) error {
 	reporter := o.Reporter(o.streams)
 	defer reporter.Finish()
 	report, err := salvage.Run(ctx, salvage.Config{
@@ -37,12 +43,16 @@ func (o *SaveOptions) salvage(ctx context.Context, f *node.Facts) error {
 	if err != nil {
 		return fmt.Errorf("salvaged into %s, but %w: %w", o.File, errReport, err)
 	}
+	file, err := o.lent(ctx)
+	if err != nil {
+		return err
+	}
 	member := report.Directories[0]
 	return o.printDone(o.streams, "salvaged into "+o.File, savedReport{
-		TypeMeta: TypeMeta{apiVersion, "NodeSnapshot"}, Path: report.Path, From: fromDataDir,
+		File: file, TypeMeta: TypeMeta{apiVersion, "NodeSnapshot"}, Path: report.Path, From: fromDataDir,
 		Revision: report.Revision, TotalKey: status.TotalKey, Size: report.Size, SHA256: report.SHA256, Kubernetes: status.Kubernetes,
 		MemberID: member.MemberID, MemberName: member.Name, ClusterID: report.ClusterID,
-		Salvage: newSalvageReport(f.Data.Dir.Path, report),
+		Salvage: newSalvageReport(path, report),
 		program: o.Program,
 	})
 }
@@ -68,6 +78,8 @@ type salvageReport struct {
 	Unproven uint64 `json:"entriesUnproven"` // not known to be committed
 	Tail     string `json:"tail"`            // what became of those: include or committed
 	Lost     string `json:"lost,omitempty"`  // where the log is damaged
+	Term     uint64 `json:"lastTerm"`        // of the last entry of the log
+	Index    uint64 `json:"lastIndex"`
 
 	Notes []string `json:"notes"`
 }
@@ -75,6 +87,9 @@ type salvageReport struct {
 func newSalvageReport(dir string, r *salvage.Report) *salvageReport {
 	s := &salvageReport{
 		Dir: dir, Complete: r.Complete, Replayed: r.Replayed, Unproven: r.Unproven, Tail: string(r.Tail), Notes: list(r.Notes),
+	}
+	if len(r.Directories) > 0 {
+		s.Term, s.Index = r.Directories[0].Term, r.Directories[0].LastIndex
 	}
 	if n := len(r.Configurations); n > 0 {
 		s.Voters, s.Given = len(r.Configurations[n-1].Voters), r.Configurations[n-1].Given

@@ -26,6 +26,7 @@ import (
 	"github.com/etcd-restore/etcd-restore/pkg/node"
 	"github.com/etcd-restore/etcd-restore/pkg/schema"
 	"github.com/etcd-restore/etcd-restore/pkg/staticpod"
+	"github.com/etcd-restore/etcd-restore/pkg/topology"
 	"github.com/etcd-restore/etcd-restore/test/nodetest"
 )
 
@@ -71,7 +72,7 @@ func healthy(t *testing.T) *node.Facts {
 		Runtime: node.Runtime{Endpoint: "unix:///run/containerd/containerd.sock", Name: "containerd", Version: "2.3.7"},
 		Runs:    node.Runs{Path: "/var/lib/etcd-restore"},
 	}
-	for _, name := range components() {
+	for _, name := range topology.Components() {
 		f.Runtime.Pods = append(f.Runtime.Pods, pod(name, cri.Container{State: cri.Running, Started: noon.Add(-90 * time.Minute)}))
 	}
 	for i, files := range (kubeadm.Node{}).Certificates() {
@@ -196,7 +197,7 @@ func TestStatusPages(t *testing.T) {
 func golden(t *testing.T, name string, format Format, got string) {
 	t.Helper()
 	ext := map[Format]string{Text: ".txt", JSON: ".json"}[format]
-	path := filepath.Join("testdata", "status", name+ext)
+	path := filepath.Join("testdata", "status", name+ext) // another folder begins with ../
 	if os.Getenv("UPDATE_GOLDEN") != "" {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 			t.Fatal(err)

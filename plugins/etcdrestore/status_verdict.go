@@ -11,6 +11,7 @@ import (
 	"github.com/etcd-restore/etcd-restore/pkg/journal"
 	"github.com/etcd-restore/etcd-restore/pkg/node"
 	"github.com/etcd-restore/etcd-restore/pkg/staticpod"
+	"github.com/etcd-restore/etcd-restore/pkg/topology"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/output"
 )
 
@@ -95,7 +96,7 @@ func lastChanged(r journal.Summary) journal.Step {
 
 // unseen is for a person who is not root, and sees next to nothing.
 func (j judgement) unseen() (verdict, bool) {
-	if j.Root || serves(j.Live) && j.Data.SourceErr == nil {
+	if j.Root || topology.Serves(j.Live) && j.Data.SourceErr == nil {
 		return verdict{}, false
 	}
 	return verdict{
@@ -139,7 +140,7 @@ func (j judgement) etcdDown() (verdict, bool) {
 	}
 	d := j.Data
 	switch {
-	case serves(j.Live):
+	case topology.Serves(j.Live):
 		return verdict{}, false
 	case j.Live.Err == nil:
 		return down("etcd runs and has no leader: too few of its members do. Look at node status on the others: "+
@@ -180,7 +181,7 @@ func (j judgement) others() (names []string) {
 
 // logs shows why a container is what it is.
 func (j judgement) logs(component string) []string {
-	if c := containerOf(j.Runtime.Pods, component); c != nil {
+	if c := topology.ContainerOf(j.Runtime.Pods, component); c != nil {
 		return []string{"crictl logs --tail 30 " + c.ID}
 	}
 	return []string{"journalctl -u kubelet -n 50"}
@@ -208,8 +209,8 @@ func (j judgement) apiServerDown() (verdict, bool) {
 	if j.Runtime.Err != nil {
 		return verdict{stateDegraded, fmt.Sprintf("etcd serves, and the containers cannot be seen: %v", j.Runtime.Err), []string{"systemctl status containerd"}}, true
 	}
-	for _, name := range components()[1:] {
-		if c := containerOf(j.Runtime.Pods, name); c == nil || c.State != "running" {
+	for _, name := range topology.Components()[1:] {
+		if c := topology.ContainerOf(j.Runtime.Pods, name); c == nil || c.State != "running" {
 			return verdict{stateDegraded, fmt.Sprintf("etcd serves, and %s does not run.", name), j.logs(name)}, true
 		}
 	}
@@ -249,7 +250,7 @@ func (j judgement) blemished() (verdict, bool) {
 // for one pod it cannot know which is the right one, unless one has kubeadm's name.
 func (j judgement) moveStray() (commands []string) {
 	for _, f := range j.Manifests.Findings {
-		known := slices.Contains(components(), strings.TrimSuffix(f.File, ".yaml"))
+		known := slices.Contains(topology.Components(), strings.TrimSuffix(f.File, ".yaml"))
 		if !known && f.File == output.Clean(f.File) { // what is printed must be what is meant
 			commands = append(commands, fmt.Sprintf("mv -n %s /root/", output.Quote(j.Manifests.Path+"/"+f.File)))
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/etcd-restore/etcd-restore/pkg/topology"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/output"
 )
 
@@ -36,7 +37,7 @@ func (s nodeStatus) manifestWords(p *page) {
 }
 
 // fileWords are for a manifest that is not where kubeadm puts it.
-func fileWords(c componentStatus) string {
+func fileWords(c topology.Component) string {
 	switch {
 	case c.Error != "":
 		return "; " + c.Error
@@ -47,7 +48,7 @@ func fileWords(c componentStatus) string {
 }
 
 // containerWords say what a container does, and for how long.
-func (s nodeStatus) containerWords(c *containerStatus) string {
+func (s nodeStatus) containerWords(c *topology.Container) string {
 	if c == nil {
 		if s.Runtime.Error != "" {
 			return "container not known"
@@ -96,7 +97,7 @@ func (s nodeStatus) etcdWords(p *page) {
 	s.dataWords(p)
 }
 
-func role(h healthStatus) string {
+func role(h topology.Health) string {
 	switch {
 	case h.IsLeader:
 		return "leader"
@@ -172,7 +173,7 @@ func (s nodeStatus) kubeletWords(p *page) {
 // certificateWords name those that are no good, and the one that will be next.
 func (s nodeStatus) certificateWords(p *page) {
 	p.section("CERTIFICATES")
-	var next *certificateStatus
+	var next *topology.Certificate
 	var good int
 	var unreadable []string
 	for _, c := range s.Certificates {

@@ -99,7 +99,7 @@ func (s *steps) drawLine(l stepLine) {
 func (l stepLine) ended() bool { return l.Event != "begin" && l.Event != "undoing" }
 
 func (l stepLine) text() string {
-	name := l.Phase + "/" + l.Step
+	name := output.Clean(l.Phase + "/" + l.Step) // it may come from another node
 	switch {
 	case !l.ended():
 		return fmt.Sprintf("%-9s %s ...", map[string]string{"begin": "", "undoing": "undoing"}[l.Event], name)

@@ -20,6 +20,7 @@ type workReport struct {
 	Stopped         time.Time `json:"stopped"`    // when the control plane was stopped
 	Ready           time.Time `json:"ready"`      // when the API server was ready again
 	DowntimeSeconds float64   `json:"downtimeSeconds"`
+	Missing         []string  `json:"missing,omitempty"` // members that had not come when the restore was finished
 	plan            *noderestore.Plan
 }
 
@@ -34,6 +35,7 @@ func newWorkReport(run *journal.Run) workReport {
 	d, p := &plan.Decision, &plan.Node
 	r.Member, r.ClusterID, r.Revision = p.Member, d.ClusterID, d.Revision
 	r.OldDataDir, r.DataDir = p.OldData, p.NewData
+	r.Missing = state.Missing
 	if p.Mode == noderestore.ModeSwap {
 		r.OldDataDir, r.DataDir = p.NewData, p.OldData
 	}
@@ -68,6 +70,9 @@ func (r workReport) words() string {
 	p.fact("old data", "%s, untouched", r.OldDataDir)
 	if r.DowntimeSeconds > 0 {
 		p.fact("downtime", "%.0f s without this API server", r.DowntimeSeconds)
+	}
+	for _, name := range r.Missing {
+		p.line("Member %s had not come when the restore was finished. It is a member of the new cluster: resume the run on its node. If that is lost, replace the member.", name)
 	}
 	p.section("Watch these for the next minutes")
 	p.command("kubectl get nodes")

@@ -25,6 +25,7 @@ func Table() []Row {
 		durable    = "pkg/internal/durable"
 		yamledit   = "pkg/internal/yamledit"
 		boltfile   = "pkg/internal/boltfile"
+		courtesy   = "pkg/internal/courtesy"
 		keyset     = "pkg/internal/keyset"
 		schema     = "pkg/schema"
 		membership = "pkg/membership"
@@ -47,8 +48,22 @@ func Table() []Row {
 		preflight  = "pkg/preflight"
 		apiserver  = "pkg/apiserver"
 		noderest   = "pkg/noderestore"
+		noderejoin = "pkg/noderejoin"
+		nodeprune  = "pkg/nodeprune"
+		proof      = "pkg/proof"
 		prompt     = "plugins/internal/prompt"
 		rendezvous = "pkg/rendezvous"
+		topology   = "pkg/topology"
+		recovery   = "pkg/recovery"
+		kubeobject = "pkg/kubeobject"
+		transport  = "pkg/transport"
+		local      = "pkg/transport/local"
+		ssh        = "pkg/transport/ssh"
+		detached   = "pkg/transport/detached"
+		store      = "pkg/transport/store"
+		sweep      = "pkg/transport/sweep"
+		helperpod  = "pkg/transport/pod"
+		agentpod   = "pkg/agentpod"
 		control    = "pkg/controlplane"
 		iostreams  = "plugins/internal/iostreams"
 		exitcode   = "plugins/internal/exitcode"
@@ -58,19 +73,9 @@ func Table() []Row {
 		buildinfo  = "plugins/internal/buildinfo"
 		snapshotx  = "plugins/snapshotx"
 		etcdrest   = "plugins/etcdrestore"
-		transport  = "pkg/transport"
-		local      = "pkg/transport/local"
-		ssh        = "pkg/transport/ssh"
-		detached   = "pkg/transport/detached"
-		store      = "pkg/transport/store"
-		sweep      = "pkg/transport/sweep"
-		helperpod  = "pkg/transport/pod"
-		agentpod   = "pkg/agentpod"
-		courtesy   = "pkg/internal/courtesy"
 		etcdtest   = "test/etcdtest"
 		encryption = "pkg/encryption"
 		enccheck   = "pkg/encryptioncheck"
-		kubeobject = "pkg/kubeobject"
 		kubediff   = "pkg/kubediff"
 		undo       = "pkg/undo"
 	)
@@ -81,6 +86,7 @@ func Table() []Row {
 		{yamledit, []string{hint}, ground()},
 		{boltfile, []string{hint}, ground()},
 		{keyset, nil, ground()},
+		{courtesy, nil, ground()},
 		{schema, nil, ground()},
 		{membership, []string{hint}, ground()},
 		{newfile, []string{hint, durable}, ground()},
@@ -89,10 +95,9 @@ func Table() []Row {
 		{snapshot, []string{hint, durable, boltfile, keyset, schema, membership, keyspace}, ground()},
 		{datadir, []string{hint, durable, boltfile, schema, membership, snapshot}, ground()},
 		{evidence, []string{hint, schema, revision, snapshot, datadir}, ground()},
-		{restore, []string{hint, durable, boltfile, schema, membership, revision, keyspace, snapshot, datadir, evidence}, ground()},
+		{restore, []string{hint, courtesy, durable, boltfile, schema, membership, revision, keyspace, snapshot, datadir, evidence}, ground()},
 		{salvage, []string{hint, newfile, boltfile, schema, snapshot, datadir}, ground()},
 		{encryption, []string{hint}, ground()},
-		{courtesy, nil, ground()},
 
 		// First floor: one live thing each.
 		{etcdclient, []string{hint, newfile}, library()},
@@ -108,11 +113,17 @@ func Table() []Row {
 
 		// Top floor: what is made of them.
 		{node, []string{hint, snapshot, datadir, evidence, etcdclient, staticpod, kubeadm, journal, cri, kubelet}, live()},
-		{preflight, []string{hint, durable, schema, membership, snapshot, datadir, restore, staticpod, kubeadm, journal, node}, live()},
+		{preflight, []string{hint, durable, schema, membership, snapshot, datadir, restore, encryption, enccheck, staticpod, kubeadm, journal, apiserver, node}, live()},
 		{noderest, []string{
-			hint, durable, schema, membership, revision, snapshot, datadir, evidence, restore, salvage, etcdclient,
-			staticpod, kubeadm, journal, workflow, cri, kubelet, control, apiserver, rendezvous, node,
+			hint, courtesy, durable, schema, membership, revision, snapshot, datadir, evidence, restore, salvage, etcdclient,
+			staticpod, kubeadm, journal, workflow, cri, kubelet, control, apiserver, rendezvous, node, preflight,
 		}, silent()},
+		{noderejoin, []string{
+			hint, durable, datadir, evidence, etcdclient, staticpod, kubeadm, journal, workflow, cri, kubelet, control, apiserver,
+			node, noderest,
+		}, silent()},
+		{nodeprune, []string{durable, datadir, journal, noderest, noderejoin}, silent()},
+		{proof, []string{hint, etcdclient, kubeadm, journal, apiserver, node, noderest, noderejoin}, silent()},
 
 		// A whole control plane.
 		{transport, []string{hint, durable}, live()},
@@ -123,6 +134,8 @@ func Table() []Row {
 		{sweep, []string{hint, durable, transport}, live()},
 		{helperpod, []string{hint, transport}, live()},
 		{agentpod, []string{hint, durable, staticpod, transport, detached}, live()},
+		{topology, []string{hint, revision, evidence, staticpod, kubeadm, cri, node}, live()},
+		{recovery, []string{hint, schema, membership, revision, snapshot, journal, workflow, preflight, noderest, transport, topology}, silent()},
 
 		// What is in a snapshot.
 		{kubeobject, []string{hint, schema, keyspace, encryption}, live()},
@@ -144,8 +157,9 @@ func Table() []Row {
 		}, tree()},
 		{"cmd/etcdctl-snapshot-x", []string{snapshotx}, tree()},
 		{etcdrest, []string{
-			membership, newfile, revision, snapshot, datadir, evidence, restore, salvage, etcdclient,
-			staticpod, kubeadm, journal, workflow, cri, kubelet, node, preflight, noderest,
+			membership, newfile, revision, keyspace, snapshot, datadir, evidence, restore, salvage, etcdclient,
+			staticpod, kubeadm, journal, workflow, cri, kubelet, node, preflight, noderest, noderejoin, nodeprune, proof, agentpod,
+			transport, local, ssh, helperpod, store, detached, sweep, topology, recovery, kubeobject, encryption, enccheck, kubediff, undo,
 			iostreams, exitcode, output, progress, prompt, verb, buildinfo,
 		}, []Ban{{"log", "print through the streams that Run was given"}}},
 		{"cmd/kubectl-etcd_restore", []string{etcdrest}, nil},
@@ -167,6 +181,7 @@ func Table() []Row {
 		{"test/lab/image", nil, nil},
 		{"test/lab/pause", nil, nil},
 		{"test/nodetest", []string{etcdtest, kubeadm}, nil},
+		{"test/topologytest", []string{topology}, nil},
 		{"test/salvage", nil, nil},
 		{"test/servers", []string{etcdtest}, nil},
 	}

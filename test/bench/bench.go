@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/etcd-restore/etcd-restore/test/bench/fixture"
 	"github.com/etcd-restore/etcd-restore/test/etcdtest"
 )
 
@@ -21,11 +22,22 @@ type bench struct {
 	dir      string
 	rounds   int
 	note     func(string, ...any)
+	options  fixture.Options
 	snapshot string
+	later    string // the snapshot of a cluster that has gone on
 
 	ours, etcdutl, etcdctl string
+	plugin                 string // for kubectl
 	endpoint               string // of the server that the saves read from
 	xfs                    string // where files can share blocks
+}
+
+// generate makes a snapshot, in a process of its own: what this one has mapped counts for
+// its children.
+func (b *bench) generate(name string, later int) (path string) {
+	path = filepath.Join(b.dir, name)
+	b.exec("go", "run", "./test/bench/gen", "-keys", fmt.Sprint(b.options.Keys), "-bytes", fmt.Sprint(b.options.Bytes), "-later", fmt.Sprint(later), path)
+	return path
 }
 
 // sample is one measurement of one contestant.
@@ -73,12 +85,13 @@ func newBench(t etcdtest.T, dir string, rounds int, note func(string, ...any)) *
 			note("%v", err)
 		}
 	})
-	ours, err := filepath.Abs("bin/etcdctl-snapshot-x")
+	bin, err := filepath.Abs("bin")
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
 	return &bench{
-		t: t, dir: work, rounds: rounds, note: note, ours: ours,
+		t: t, dir: work, rounds: rounds, note: note,
+		ours: filepath.Join(bin, "etcdctl-snapshot-x"), plugin: filepath.Join(bin, "kubectl-etcd_restore"),
 		etcdutl: etcdtest.Binary(t, etcdtest.V37, "etcdutl"),
 		etcdctl: etcdtest.Binary(t, etcdtest.V37, "etcdctl"),
 	}
@@ -121,7 +134,7 @@ func (b *bench) compare(g group) {
 		fmt.Printf("| %s | %.2f | %.2f | %s |\n", cl.text, got, cl.limit, verdict)
 	}
 	if heap := slices.MaxFunc(slices.Concat(values(samples)...), func(a, b sample) int { return int(a.heap - b.heap) }).heap; heap > 0 {
-		fmt.Printf("\nLargest Go heap of etcdctl-snapshot-x: %d MiB.\n", heap>>20)
+		fmt.Printf("\nLargest Go heap of ours: %d MiB.\n", heap>>20)
 	}
 }
 
@@ -170,7 +183,7 @@ func (b *bench) exec(name string, args ...string) sample {
 	cmd := exec.CommandContext(b.t.Context(), name, args...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
-	if name == b.ours {
+	if name == b.ours || name == b.plugin {
 		cmd.Env = append(os.Environ(), "GODEBUG=gctrace=1")
 	}
 	start := time.Now()

@@ -27,7 +27,13 @@ const (
 	reflinkThree  = "restore, 3 members, shared blocks"
 	bump          = "1000000000"
 	groupRestore  = "restore"
+	oursLs        = "ls"
+	oursList      = "ls pods"
+	oursAlike     = "diff, nothing changed"
+	oursDiff      = "diff, a tenth changed"
+	groupDiff     = "diff"
 	groupRead     = "status and verify"
+	groupObjects  = "objects"
 	groupSave     = "save"
 	groupBoot     = "boot"
 	groupSalvage  = "salvage"
@@ -69,6 +75,31 @@ func groups() []group {
 			claims: []claim{
 				{"status against etcdutl status", oursStatus, utlStatus, 1, 0.6, seconds},
 				{"verify against etcdutl status", oursVerify, utlStatus, 1, 1.2, seconds},
+			},
+		},
+		{
+			name: groupObjects,
+			contestants: []contestant{
+				{name: utlStatus, run: func(b *bench) sample { return b.exec(b.etcdutl, "snapshot", "status", b.snapshot) }},
+				{name: oursLs, run: func(b *bench) sample { return b.exec(b.plugin, "ls", b.snapshot) }},
+				{name: oursList, run: func(b *bench) sample { return b.exec(b.plugin, "ls", b.snapshot, "pods") }},
+			},
+			claims: []claim{
+				{"what fills it, against etcdutl status", oursLs, utlStatus, 1, 0.5, seconds},
+				{"resident memory against etcdutl", oursLs, utlStatus, 1, 0.15, resident},
+			},
+		},
+		{
+			name:  groupDiff,
+			setUp: func(b *bench) { b.later = b.generate("later.db", b.options.Keys/10) },
+			contestants: []contestant{
+				{name: utlStatus, run: func(b *bench) sample { return b.exec(b.etcdutl, "snapshot", "status", b.snapshot) }},
+				{name: oursAlike, run: func(b *bench) sample { return b.exec(b.plugin, "diff", b.snapshot, b.snapshot) }},
+				{name: oursDiff, run: func(b *bench) sample { return b.exec(b.plugin, "diff", b.snapshot, b.later) }},
+			},
+			claims: []claim{
+				{"two snapshots, nothing changed, against etcdutl status of one", oursAlike, utlStatus, 1, 2.5, seconds},
+				{"two snapshots, a tenth changed, against etcdutl status of one", oursDiff, utlStatus, 1, 2.5, seconds},
 			},
 		},
 		{

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 
 	"github.com/etcd-restore/etcd-restore/test/bench/fixture"
 	"github.com/etcd-restore/etcd-restore/test/etcdtest"
@@ -31,9 +30,8 @@ func main() {
 	err := etcdtest.Run(ctx, note, func(t etcdtest.T) {
 		b := newBench(t, *dir, *rounds, note)
 		note("making the snapshot")
-		b.snapshot = filepath.Join(b.dir, "snapshot.db")
-		// In a process of its own: what this one has mapped counts for its children.
-		b.exec("go", "run", "./test/bench/gen", "-keys", fmt.Sprint(o.Keys), "-bytes", fmt.Sprint(o.Bytes), b.snapshot)
+		b.options = o
+		b.snapshot = b.generate("snapshot.db", 0)
 		describeMachine(b, o)
 		for _, g := range groups() {
 			if *only == "" || *only == g.name {

@@ -57,7 +57,7 @@ func build(dir string) error {
 		packages = append(packages, "../../cmd/"+plugin)
 	}
 	for _, from := range packages {
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", dir+"/", from)
+		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", dir+"/", from)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("build %s: %w\n%s", from, err, out)

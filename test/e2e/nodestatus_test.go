@@ -66,6 +66,7 @@ func saveNode(t *testing.T, n *lab.Node, path string) (s saved) {
 // What is there is told as it is, whatever else is dead.
 func TestNodeStatus(t *testing.T) {
 	t.Parallel()
+	takeRoom(t, lab.Options{})
 	l := lab.Up(t, lab.Options{Programs: programs()})
 	n := l.Node(1)
 	// until waits for a verdict, since the kubelet takes its time, and returns it.

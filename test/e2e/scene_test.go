@@ -32,6 +32,7 @@ type scene struct {
 func setUp(t *testing.T, o lab.Options) *scene {
 	t.Helper()
 	t.Parallel()
+	takeRoom(t, o)
 	o.Programs = programs()
 	s := &scene{Lab: lab.Up(t, o)}
 	s.node = s.Node(1)
@@ -54,13 +55,21 @@ func setUp(t *testing.T, o lab.Options) *scene {
 // on to another state. It can be called again on what a restore or a rollback left.
 func (s *scene) save(t *testing.T) {
 	t.Helper()
+	s.saveWith(t, func() {
+		s.node.Must(t, "rm", "-f", snapshot)
+		s.node.Snapshot(t, snapshot)
+	})
+}
+
+// saveWith is save, with a snapshot that is taken in another way.
+func (s *scene) saveWith(t *testing.T, take func()) {
+	t.Helper()
 	ctx := t.Context()
 	image := s.node.Image(t, "pause")
 	must(t, s.objects.Clear(ctx, "later"), s.objects.ClearDeployment(ctx, "late"), s.objects.ClearDeployment(ctx, "fresh"))
 	must(t, s.objects.Set(ctx, "kept", "old"), s.objects.Set(ctx, "deleted", "old"), s.objects.Deploy(ctx, "web", image, 2))
 	s.eventually(t, func(ctx context.Context) error { return s.objects.Reconciled(ctx, "web", 2) })
-	s.node.Must(t, "rm", "-f", snapshot)
-	s.node.Snapshot(t, snapshot)
+	take()
 	must(t, s.objects.Set(ctx, "kept", "new"), s.objects.Clear(ctx, "deleted"), s.objects.Set(ctx, "later", "new"),
 		s.objects.Deploy(ctx, "web", image, 1), s.objects.Deploy(ctx, "late", image, 1))
 	s.eventually(t, func(ctx context.Context) error { return s.objects.Reconciled(ctx, "late", 1) })

@@ -16,60 +16,70 @@ import (
 	"github.com/etcd-restore/etcd-restore/test/e2e/probe"
 )
 
-// Three members, one plan. Without it a node refuses; with it none starts its new etcd
-// before all have stopped the old one (I6), and all come to be one cluster.
+// Three members, one plan, and nobody at a workstation. Without the plan a node refuses;
+// with it none starts its new etcd before all have stopped the old one (I6), and all come
+// to be one cluster.
 func TestSeveralMembers(t *testing.T) {
-	s := setUp(t, lab.Options{Nodes: 3})
-	s.save(t)
-	content := s.node.Read(t, snapshot)
+	f := setUpFleet(t)
+	f.save(t)
 	t.Run("not alone", func(t *testing.T) {
-		r := s.run(t, restore()...)
+		r := f.run(t, restore()...)
 		requireCode(t, refused, r)
 		if !strings.Contains(r.Stderr, "OldQuorum") || !strings.Contains(r.Stderr, "--member cp2=https://") {
 			t.Errorf("it does not say what to do:\n%s", r.Stderr)
 		}
-		s.requireManifests(t)
+		f.requireManifests(t)
 	})
-
-	plan := []string{"plan", snapshot, "-o", "json"}
-	for _, n := range s.Nodes()[1:] {
-		plan = append(plan, "--member", n.Name+"=https://"+n.Address(t)+":2380")
-	}
-	made := s.run(t, plan...)
-	requireCode(t, done, made)
-	for _, n := range s.Nodes() {
-		n.Write(t, snapshot, content, 0o600)
-		n.Write(t, "/root/plan.json", []byte(made.Stdout), 0o600)
-	}
-
+	f.planByHand(t)
 	t.Run("given up where others do not come", func(t *testing.T) {
-		r := s.run(t, "run", "/root/plan.json", "--yes", "--meet-timeout", "3s")
+		r := f.run(t, "run", planFile, "--yes", "--meet-timeout", "3s")
 		requireCode(t, rolledBack, r)
 		if !strings.Contains(r.Stderr, "stop/others") {
 			t.Errorf("it was something else:\n%s", r.Stderr)
 		}
-		s.requireOld(t)
+		f.requireOld(t)
 	})
-
 	began := time.Now()
-	results := make([]lab.Result, len(s.Nodes()))
+	for _, r := range f.everywhere(t, node("run", planFile, "--yes")...) {
+		requireCode(t, done, r)
+	}
+	longest, from := f.history.Gap(began)
+	t.Logf("cp1 was not ready for %.1f s, and nobody could write for %.1f s from %v on", f.ready.Downtime(began).Seconds(), longest.Seconds(), from.Format(time.TimeOnly))
+	f.requireRestored(t)
+}
+
+const planFile = "/root/plan.json"
+
+// planByHand makes one plan on the first node and brings it, and the snapshot, to all.
+func (f *fleet) planByHand(t *testing.T) {
+	t.Helper()
+	plan := []string{"plan", snapshot, "-o", "json"}
+	for _, n := range f.Nodes()[1:] {
+		plan = append(plan, "--member", n.Name+"=https://"+n.Address(t)+":2380")
+	}
+	made := f.run(t, plan...)
+	requireCode(t, done, made)
+	content := f.node.Read(t, snapshot)
+	for _, n := range f.Nodes() {
+		n.Write(t, snapshot, content, 0o600)
+		n.Write(t, planFile, []byte(made.Stdout), 0o600)
+	}
+}
+
+// everywhere runs a command on all nodes at once.
+func (f *fleet) everywhere(t *testing.T, args ...string) []lab.Result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	results := make([]lab.Result, len(f.Nodes()))
 	errs := make([]error, len(results))
 	var running sync.WaitGroup
-	for i, n := range s.Nodes() {
-		running.Go(func() {
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
-			defer cancel()
-			results[i], errs[i] = n.Try(ctx, node("run", "/root/plan.json", "--yes")...)
-		})
+	for i, n := range f.Nodes() {
+		running.Go(func() { results[i], errs[i] = n.Try(ctx, args...) })
 	}
 	running.Wait()
 	must(t, errs...)
-	for _, r := range results {
-		requireCode(t, done, r)
-	}
-	t.Logf("the API server of cp1 was not ready for %.1f s", s.ready.Downtime(began).Seconds())
-	s.requireRestored(t)
-	s.requireOneCluster(t)
+	return results
 }
 
 // requireOneCluster checks that all members answer, as one cluster with one leader and

@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // readyTimeout bounds the wait for a member to serve. It is generous for a
@@ -133,6 +135,11 @@ func Kill(t T, members ...*Member) {
 func (m *Member) Pause(t T) {
 	t.Helper()
 	m.send(t, syscall.SIGSTOP)
+	// One thread takes the signal, when it gets a processor, and stops the others: until
+	// then they go on. The kernel tells the parent when all stand.
+	if err := unix.Waitid(unix.P_PID, m.PID(), nil, unix.WSTOPPED|unix.WEXITED|unix.WNOWAIT, nil); err != nil {
+		t.Fatalf("wait until %s stands: %v", m.Name, err)
+	}
 }
 
 // Resume lets a paused process go on.

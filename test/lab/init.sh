@@ -30,9 +30,8 @@ mount --bind "$dir/root" /root
 mount --bind "$dir/tmp" /tmp
 mount -t tmpfs tmpfs /run
 mkdir -p /run/sshd
-# The kubelet mounts volumes that containers have to see.
-mount --bind /var/lib/kubelet /var/lib/kubelet
-mount --make-rshared /var/lib/kubelet
+# As systemd has it: containers see what the kubelet mounts after they were started.
+mount --make-rshared /
 find /tmp -mindepth 1 -delete
 
 hostname "${dir##*/}"

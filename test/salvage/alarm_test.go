@@ -14,7 +14,7 @@ import (
 // in the log is refused when it is applied, so it must be refused by salvage.
 func TestAlarm(t *testing.T) {
 	eachVersion(t, func(t *testing.T, v etcdtest.Version) {
-		s := newScene(t, v, seed(t), plan{args: []string{patient}})
+		s := newScene(t, v, seed(t), plan{patient: true})
 		s.work(t, 2)
 		s.await(t, 50)
 		w := s.newWriter(t, "alarm")

@@ -68,7 +68,7 @@ const cheap = "--bcrypt-cost=4"
 // passwords, and changes users, roles and passwords in the tail.
 func TestAuth(t *testing.T) {
 	eachVersion(t, func(t *testing.T, v etcdtest.Version) {
-		s := newScene(t, v, seed(t), plan{args: lagging(patient, cheap)})
+		s := newScene(t, v, seed(t), plan{args: lagging(cheap), patient: true})
 		s.demandPasswords(t)
 		s.cluster.User, s.cluster.Password = "app", "old"
 		s.work(t, 3)

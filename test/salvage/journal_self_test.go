@@ -18,6 +18,10 @@ func TestJournalNotices(t *testing.T) {
 	s := newScene(t, etcdtest.V37, seed(t), plan{})
 	s.work(t, 3)
 	s.await(t, 400)
+	w := s.newWriter(t, "lender") // whatever the others have left
+	w.begin()
+	w.must(t, w.grant())
+	w.must(t, w.put(w.key(), w.lease()))
 	s.disaster(t)
 	var e evidence
 	s.quorum(t, s.cluster.Members[:2], func(m *etcdtest.Member) {

@@ -40,7 +40,7 @@ func TestExpiringLeases(t *testing.T) {
 // agree: the revocation is in the log, but not in the database.
 func TestLeaseEndsInTail(t *testing.T) {
 	eachVersion(t, func(t *testing.T, v etcdtest.Version) {
-		s := newScene(t, v, seed(t), plan{args: []string{patient}})
+		s := newScene(t, v, seed(t), plan{patient: true})
 		s.expires = true
 		s.work(t, 2)
 		s.await(t, 100)
@@ -61,19 +61,20 @@ func TestLeaseEndsInTail(t *testing.T) {
 func (s *scene) lendBriefly(t *testing.T, w *writer) (*tail, []*etcdtest.Member) {
 	t.Helper()
 	s.rest()
+	// First, as a new leader lets every lease live longer.
+	leader, followers := s.lead(t, s.cluster.Members[0])
 	w.begin()
 	w.life.granted, w.life.ttl = time.Now(), briefly*time.Second
 	id := clientv3.LeaseID(1 + w.random.Int64N(1<<62))
 	w.must(t, grant(id, briefly))
 	w.must(t, w.put(w.life.prefix+"00", id))
 	w.must(t, w.put(w.life.prefix+"01", id))
-	// A leader without followers gives up after its election timeout at the earliest.
-	// etcd grants no lease for less than one and a half of those.
+	// etcd grants no lease for less than one and a half election timeouts.
 	awaitCondition(t, "the lease to be about to end", func() bool {
 		resp, err := w.client.TimeToLive(t.Context(), id)
-		return err == nil && resp.TTL <= 3
+		return err == nil && resp.TTL <= 8
 	})
-	return s.loseFollowers(t)
+	return s.abandon(t, leader, followers), followers
 }
 
 // lend attaches keys to a lease and waits until both are gone, again and again.

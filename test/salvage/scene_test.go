@@ -36,6 +36,7 @@ type scene struct {
 type plan struct {
 	args    []string // flags of every member
 	walDirs bool     // the WAL is somewhere else than the data
+	patient bool     // the first member can lead on without followers, see loseFollowers
 }
 
 // lagging adds the flags that keep etcd from writing its database, for as long as
@@ -58,6 +59,14 @@ func newScene(t *testing.T, v etcdtest.Version, seed uint64, p plan) *scene {
 	}
 	s.working, s.stop = context.WithCancel(t.Context())
 	t.Cleanup(func() { s.rest() })
+	if p.patient {
+		for i, m := range s.cluster.Members {
+			m.Args = []string{calm}
+			if i == 0 {
+				m.Args = []string{patient}
+			}
+		}
+	}
 	if p.walDirs {
 		for _, m := range s.cluster.Members {
 			m.WALDir = filepath.Join(t.TempDir(), m.Name+".wal")
@@ -137,6 +146,26 @@ func (s *scene) leader(t *testing.T) (leader *etcdtest.Member, followers []*etcd
 	}
 	if leader == nil {
 		t.Fatal("nobody leads")
+	}
+	return leader, followers
+}
+
+// lead makes a member the leader. Nobody may be writing.
+func (s *scene) lead(t *testing.T, m *etcdtest.Member) (leader *etcdtest.Member, followers []*etcdtest.Member) {
+	t.Helper()
+	leader, followers = s.leader(t)
+	if leader == m {
+		return leader, followers
+	}
+	status, err := m.Client(t).Status(t.Context(), m.ClientURL)
+	if err == nil {
+		_, err = leader.Client(t).MoveLeader(t.Context(), status.Header.MemberId)
+	}
+	if err != nil {
+		t.Fatalf("%s is not made the leader: %v", m.Name, err)
+	}
+	if leader, followers = s.leader(t); leader != m {
+		t.Fatalf("%s leads, which was to be %s", leader.Name, m.Name)
 	}
 	return leader, followers
 }

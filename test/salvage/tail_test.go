@@ -19,10 +19,12 @@ import (
 	"github.com/etcd-restore/etcd-restore/test/etcdtest"
 )
 
-// patient lets a leader lead for seconds after its followers have died, long
-// enough for requests that nobody will acknowledge.
+// A leader whose followers have died leads for one election timeout more at the
+// least: the patient one long enough for all that nobody will acknowledge, on a
+// machine that is slow.
 const (
-	patient   = "--election-timeout=5000"
+	patient   = "--election-timeout=20000"
+	calm      = "--election-timeout=5000" // of those who are not to disturb it
 	impatient = "--election-timeout=1000" // etcd's default
 )
 
@@ -30,7 +32,7 @@ const (
 // and then has it and one of them: the shorter log is the one that counts.
 func TestOldLeader(t *testing.T) {
 	eachVersion(t, func(t *testing.T, v etcdtest.Version) {
-		s := newScene(t, v, seed(t), plan{args: []string{patient}})
+		s := newScene(t, v, seed(t), plan{patient: true})
 		s.work(t, 2)
 		s.await(t, 100)
 		wishes := s.wishes(t)
@@ -78,16 +80,23 @@ type tail struct {
 	stop   context.CancelFunc
 }
 
-// loseFollowers ends the work, then the followers.
+// loseFollowers ends the work, makes the patient member the leader, and ends the
+// others.
 func (s *scene) loseFollowers(t *testing.T) (*tail, []*etcdtest.Member) {
 	t.Helper()
 	s.rest()
-	leader, followers := s.leader(t)
+	leader, followers := s.lead(t, s.cluster.Members[0])
+	return s.abandon(t, leader, followers), followers
+}
+
+// abandon ends the followers of a leader.
+func (s *scene) abandon(t *testing.T, leader *etcdtest.Member, followers []*etcdtest.Member) *tail {
+	t.Helper()
 	client := leader.Client(t) // logs in while somebody can be asked
 	etcdtest.Kill(t, followers...)
 	asking, stop := context.WithCancel(t.Context())
 	t.Cleanup(stop)
-	return &tail{s, leader, client, asking, stop}, followers
+	return &tail{s, leader, client, asking, stop}
 }
 
 // send sends a request and waits until it is in the log of the leader. It must
@@ -156,7 +165,7 @@ func TestTail(t *testing.T) {
 }
 
 func tailOfTheLeader(t *testing.T, v etcdtest.Version, withLeader bool) {
-	s := newScene(t, v, seed(t), plan{args: []string{patient}})
+	s := newScene(t, v, seed(t), plan{patient: true})
 	s.work(t, 4)
 	s.await(t, 200)
 	wishes := s.wishes(t)

@@ -19,23 +19,29 @@ const (
 // cluster is where all rounds take place.
 type cluster struct {
 	t          etcdtest.T
-	node       *lab.Node
-	ready      *probe.Readiness
+	nodes      []*lab.Node
+	node       *lab.Node          // the first
+	ready      []*probe.Readiness // of the API server of each node
+	work       *lab.Workstation
 	withPlugin bool
 }
 
-func setUp(t etcdtest.T, programs map[string]string) *cluster {
-	l := lab.Up(t, lab.Options{Quota: 8 << 30, Programs: programs})
-	c := &cluster{t: t, node: l.Node(1), withPlugin: len(programs) > 0}
-	config, err := probe.Config(l.Kubeconfig(), c.node.Address(t))
-	if err == nil {
-		c.ready, err = probe.Watch(t.Context(), config)
+func setUp(t etcdtest.T, nodes int, programs map[string]string) *cluster {
+	l := lab.Up(t, lab.Options{Nodes: nodes, Quota: 8 << 30, Programs: programs})
+	c := &cluster{t: t, nodes: l.Nodes(), node: l.Node(1), work: l.Workstation(t, programs), withPlugin: len(programs) > 0}
+	for _, n := range c.nodes {
+		config, err := probe.Config(l.Kubeconfig(), n.Address(t))
+		var ready *probe.Readiness
+		if err == nil {
+			ready, err = probe.Watch(t.Context(), config)
+		}
+		if err != nil {
+			t.Fatalf("%v", err)
+		}
+		t.Cleanup(ready.Close)
+		c.ready = append(c.ready, ready)
+		n.Write(t, "/opt/bin/"+runbookName, []byte(runbook), 0o755)
 	}
-	if err != nil {
-		t.Fatalf("%v", err)
-	}
-	t.Cleanup(c.ready.Close)
-	c.node.Write(t, "/opt/bin/"+runbookName, []byte(runbook), 0o755)
 	c.settle()
 	return c
 }
@@ -45,15 +51,17 @@ func setUp(t etcdtest.T, programs map[string]string) *cluster {
 func (c *cluster) settle() {
 	ctx, cancel := context.WithTimeout(c.t.Context(), 5*time.Minute)
 	defer cancel()
-	if err := c.ready.WaitReady(ctx, 20*time.Second); err != nil {
-		c.t.Fatalf("%v", err)
+	for _, ready := range c.ready {
+		if err := ready.WaitReady(ctx, 20*time.Second); err != nil {
+			c.t.Fatalf("%v", err)
+		}
 	}
 	c.node.Must(c.t, "sync")
 }
 
-// dataDir is where etcd keeps its data now.
-func (c *cluster) dataDir() string {
-	lines := strings.Split(c.node.Manifests(c.t)["etcd.yaml"], "\n")
+// dataDir is where a node's etcd keeps its data now.
+func (c *cluster) dataDir(n *lab.Node) string {
+	lines := strings.Split(n.Manifests(c.t)["etcd.yaml"], "\n")
 	for i, line := range lines {
 		if strings.TrimSpace(line) == "name: etcd-data" && i >= 2 && strings.Contains(lines[i-2], "path:") {
 			return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(lines[i-2]), "path:"))
@@ -65,9 +73,11 @@ func (c *cluster) dataDir() string {
 
 // clean deletes the data of earlier rounds, for the disk's sake.
 func (c *cluster) clean() {
-	c.node.Shell(c.t, `for dir in /var/lib/etcd /var/lib/etcd-* /var/lib/etcd.*; do
-		[[ ! -d $dir || $dir == "$1" || $dir == /var/lib/etcd-restore ]] || rm -rf "$dir"
-	done`, c.dataDir())
+	for _, n := range c.nodes {
+		n.Shell(c.t, `for dir in /var/lib/etcd /var/lib/etcd-* /var/lib/etcd.*; do
+			[[ ! -d $dir || $dir == "$1" || $dir == /var/lib/etcd-restore ]] || rm -rf "$dir"
+		done`, c.dataDir(n))
+	}
 }
 
 // size of the snapshot in bytes.

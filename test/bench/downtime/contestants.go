@@ -2,7 +2,10 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
+
+	"github.com/etcd-restore/etcd-restore/test/e2e/lab"
 )
 
 // contestant restores the snapshot in its way. The new directory is for it to use.
@@ -14,41 +17,69 @@ type contestant struct {
 const runbookName = "runbook"
 
 // runbook is "Restoring an etcd cluster" of kubernetes.io in the hands of somebody who
-// knows it by heart, has all values at hand and loses no time. What it does better
-// than that page: it raises the revision, gives the cluster a token of its own, and
-// watches the containers instead of waiting for a while.
+// knows it by heart, has all values at hand and loses no time: stop every API server and
+// etcd, restore every member, start them again; one node after the other, since these are
+// two hands. What it does better than that page: it raises the revision, gives the cluster
+// a token of its own, and watches the containers instead of waiting for a while.
 const runbook = `#!/bin/bash
 set -euo pipefail
-snapshot=$1 old=$2 new=$3 name=$4 peer=$5
 manifests=/etc/kubernetes/manifests away=/etc/kubernetes/away
-
-mkdir -p $away
-mv $manifests/*.yaml $away/
-# The kubelet looks at the folder and stops the containers.
-while pgrep -x 'etcd|kube-apiserver|kube-controller|kube-scheduler' >/dev/null; do sleep 0.2; done
-echo "stopped after $SECONDS s"
-
-etcdutl snapshot restore "$snapshot" --data-dir "$new" --name "$name" \
-	--initial-cluster "$name=$peer" --initial-advertise-peer-urls "$peer" \
-	--initial-cluster-token "restored-$RANDOM$RANDOM" \
-	--bump-revision 1000000000 --mark-compacted >/dev/null 2>&1
-echo "restored after $SECONDS s"
-
-sed -i "s|path: $old\$|path: $new|" $away/etcd.yaml
-mv $away/*.yaml $manifests/
+case $1 in
+stop)
+	mkdir -p $away
+	mv $manifests/*.yaml $away/
+	# The kubelet looks at the folder and stops the containers.
+	while pgrep -x 'etcd|kube-apiserver|kube-controller|kube-scheduler' >/dev/null; do sleep 0.2; done
+	;;
+restore)
+	snapshot=$2 old=$3 new=$4 name=$5 peer=$6 cluster=$7 token=$8
+	etcdutl snapshot restore "$snapshot" --data-dir "$new" --name "$name" \
+		--initial-cluster "$cluster" --initial-advertise-peer-urls "$peer" --initial-cluster-token "$token" \
+		--bump-revision 1000000000 --mark-compacted >/dev/null 2>&1
+	sed -i "s|path: $old\$|path: $new|" $away/etcd.yaml
+	;;
+start) mv $away/*.yaml $manifests/ ;;
+esac
+echo "$1: $SECONDS s"
 `
 
 func byHand() contestant {
 	return contestant{"the runbook by hand", func(c *cluster, round int) {
-		address := c.node.Address(c.t)
-		said := c.node.Must(c.t, runbookName, snapshot, c.dataDir(), fmt.Sprintf("/var/lib/etcd-%s-%d", time.Now().Format("150405"), round),
-			c.node.Name, "https://"+address+":2380")
-		c.t.Logf("%s", said)
+		token := fmt.Sprintf("restored-%s-%d", time.Now().Format("150405"), round)
+		var members, old []string
+		for _, n := range c.nodes {
+			members, old = append(members, n.Name+"="+peer(c, n)), append(old, c.dataDir(n))
+		}
+		for _, n := range c.nodes {
+			c.hand(n, "stop")
+		}
+		for i, n := range c.nodes {
+			c.hand(n, "restore", snapshot, old[i], "/var/lib/etcd-"+token, n.Name, peer(c, n), strings.Join(members, ","), token)
+		}
+		for _, n := range c.nodes {
+			c.hand(n, "start")
+		}
 	}}
 }
 
-func ours() contestant {
-	return contestant{"kubectl etcd-restore node run", func(c *cluster, _ int) {
-		c.node.Must(c.t, pluginName, "node", "run", snapshot, "--yes")
+// hand does a part of the runbook on a node.
+func (c *cluster) hand(n *lab.Node, args ...string) {
+	c.t.Logf("%s %s", n.Name, strings.TrimSpace(n.Must(c.t, append([]string{runbookName}, args...)...)))
+}
+
+func peer(c *cluster, n *lab.Node) string { return "https://" + n.Address(c.t) + ":2380" }
+
+func (c *cluster) ours() contestant {
+	if len(c.nodes) == 1 {
+		return contestant{"kubectl etcd-restore node run", func(c *cluster, _ int) {
+			c.node.Must(c.t, pluginName, "node", "run", snapshot, "--yes")
+		}}
+	}
+	return contestant{"kubectl etcd-restore run", func(c *cluster, _ int) {
+		r := c.work.Run(c.t, append([]string{pluginName, "run", c.work.Path("snap.db"), "--yes"}, c.work.SSH()...)...)
+		if r.Code != 0 {
+			c.t.Fatalf("ended with %d\n%s%s", r.Code, r.Stdout, r.Stderr)
+		}
+		c.t.Logf("%s", r.Stderr) // with what each step took
 	}}
 }

@@ -1,6 +1,6 @@
-// Command downtime measures for how long the API server of a real cluster of one
-// control-plane node is not ready while a snapshot is restored: by hand, after the
-// procedure of kubernetes.io, and with kubectl etcd-restore. The two take turns on one
+// Command downtime measures for how long the API servers of a real cluster of one
+// control-plane node, or three, are not ready while a snapshot is restored: by hand, after
+// the procedure of kubernetes.io, and with kubectl etcd-restore. The two take turns on one
 // cluster with one snapshot; what is reported are medians and ratios, with a database
 // as kubeadm makes it and with one of 2 GiB, most of it under keys that no API server
 // lists. It needs what test/lab needs, and 40 GB of disk.
@@ -18,6 +18,7 @@ import (
 )
 
 func main() {
+	nodes := flag.Int("nodes", 1, "1 or 3 control-plane nodes")
 	rounds := flag.Int("rounds", 5, "how often each of the two restores each database")
 	size := flag.Int64("bytes", 2<<30, "size of the large database")
 	only := flag.String("only", "", "one database: tiny or large")
@@ -36,7 +37,7 @@ func main() {
 			}
 			programs[pluginName] = file
 		}
-		c := setUp(t, programs)
+		c := setUp(t, *nodes, programs)
 		var tiny, large result
 		if *only != "large" {
 			tiny = c.compare("tiny database", *rounds)
@@ -45,7 +46,7 @@ func main() {
 			c.fill(*size)
 			large = c.compare(fmt.Sprintf("database of %.1f GiB", float64(*size)/(1<<30)), *rounds)
 		}
-		report(tiny, large)
+		c.report(tiny, large)
 	})
 	if err != nil {
 		note("error: %v", err)

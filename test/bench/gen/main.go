@@ -13,6 +13,7 @@ func main() {
 	o := fixture.TwoGiB()
 	flag.IntVar(&o.Keys, "keys", o.Keys, "distinct live keys")
 	flag.Int64Var(&o.Bytes, "bytes", o.Bytes, "size to aim at")
+	flag.IntVar(&o.Later, "later", 0, "keys to write once more at the end")
 	flag.Parse()
 	if flag.NArg() != 1 {
 		fmt.Fprintln(os.Stderr, "usage: gen [-keys N] [-bytes N] FILE")

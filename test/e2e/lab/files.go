@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -60,6 +61,16 @@ func (n *Node) Write(t etcdtest.T, path string, content []byte, mode fs.FileMode
 	}
 	if err != nil {
 		t.Fatalf("%v", err)
+	}
+}
+
+// CopyTo copies a file of the node's disk to another place of this machine, which may be
+// another node's disk.
+func (n *Node) CopyTo(t etcdtest.T, path, to string) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "cp", "--reflink=auto", n.Disk(path), to).CombinedOutput()
+	if err != nil {
+		t.Fatalf("copy %s of %s: %v\n%s", path, n.Name, err, out)
 	}
 }
 

@@ -48,8 +48,10 @@ func Up(t etcdtest.T, o Options) *Lab {
 		l.env = append(l.env, "ETCD_QUOTA="+strconv.FormatInt(o.Quota, 10))
 	}
 	t.Cleanup(func() { l.end(t) })
-	// The first time it builds Kubernetes.
-	l.lab(t, 30*time.Minute, "up", strconv.Itoa(l.options.Nodes))
+	if !l.kept() {
+		// The first time it builds Kubernetes.
+		l.lab(t, 30*time.Minute, "up", strconv.Itoa(l.options.Nodes))
+	}
 	for n := range l.options.Nodes {
 		l.nodes = append(l.nodes, &Node{Name: fmt.Sprintf("cp%d", n+1), lab: l, number: n + 1})
 		l.nodes[n].install(t, o.Programs)
@@ -57,11 +59,37 @@ func Up(t etcdtest.T, o Options) *Lab {
 	return l
 }
 
+// kept is whether the cluster that an earlier test left is to be used again.
+func (l *Lab) kept() bool {
+	nodes, err := filepath.Glob(filepath.Join(l.dir, "nodes", "cp*"))
+	_, upErr := os.Stat(l.Kubeconfig())
+	return os.Getenv("E2E_REUSE") == "1" && err == nil && upErr == nil && len(nodes) == l.options.Nodes
+}
+
 // Node is the nth node, from 1.
 func (l *Lab) Node(n int) *Node { return l.nodes[n-1] }
 
 // Nodes are all of them.
 func (l *Lab) Nodes() []*Node { return l.nodes }
+
+// PowerOff pulls the plugs of these nodes at once.
+func (l *Lab) PowerOff(t etcdtest.T, nodes ...*Node) {
+	t.Helper()
+	l.lab(t, time.Minute, append([]string{"poweroff"}, names(nodes)...)...)
+}
+
+// PowerOn boots these nodes. It does not wait for their API servers.
+func (l *Lab) PowerOn(t etcdtest.T, nodes ...*Node) {
+	t.Helper()
+	l.lab(t, 5*time.Minute, append([]string{"poweron"}, names(nodes)...)...)
+}
+
+func names(nodes []*Node) (names []string) {
+	for _, n := range nodes {
+		names = append(names, n.Name)
+	}
+	return names
+}
 
 // Kubeconfig is the path of an administrator's, for the balancer's address.
 func (l *Lab) Kubeconfig() string { return filepath.Join(l.dir, "admin.conf") }

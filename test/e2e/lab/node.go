@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,6 +20,7 @@ type Node struct {
 	Name   string
 	lab    *Lab
 	number int
+	isCut  bool // off from other nodes
 }
 
 // Result is how a command on a node ended.
@@ -36,11 +36,7 @@ const limit = 5 * time.Minute
 // Address is the node's own.
 func (n *Node) Address(t etcdtest.T) string {
 	t.Helper()
-	number, err := os.ReadFile(filepath.Join(n.lab.dir, "number"))
-	if err != nil {
-		t.Fatalf("%v", err)
-	}
-	return fmt.Sprintf("10.89.%s.1%d", strings.TrimSpace(string(number)), n.number)
+	return fmt.Sprintf("10.89.%s.1%d", n.lab.number(t), n.number)
 }
 
 // Run runs a command on the node as root, and ends the test only if it cannot be run.

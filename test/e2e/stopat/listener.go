@@ -104,11 +104,12 @@ func (l listener) ioctl(request uint, arg unsafe.Pointer) unix.Errno {
 // journal is the text of the journal that the call is about. It is empty if the call
 // is about another file, or about a run that has not got its name yet.
 func (c call) journal() []byte {
-	name, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", c.thread, int(c.args[0])))
+	file := fmt.Sprintf("/proc/%d/fd/%d", c.thread, int(c.args[0]))
+	name, err := os.Readlink(file)
 	if err != nil || filepath.Base(name) != "journal.jsonl" || strings.HasPrefix(filepath.Base(filepath.Dir(name)), ".") {
 		return nil
 	}
-	text, err := os.ReadFile(name)
+	text, err := os.ReadFile(file) // its name may be one of another mount namespace
 	if err != nil {
 		return nil
 	}

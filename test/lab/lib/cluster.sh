@@ -54,7 +54,17 @@ make_disk() {
 # mount_disk and run_balancer bring back what a boot of the machine ended.
 mount_disk() {
 	[[ -f $disk ]] || die "no cluster: test/lab/lab up"
-	mountpoint -q "$nodes" || mount -o loop "$disk" "$nodes"
+	mountpoint -q "$nodes" || attach "$disk" "$nodes"
+}
+
+# attach mounts the file system in a file, without the kernel holding all of it twice where
+# that can be helped. The loop device goes with the mount.
+attach() {
+	local device
+	device=$(losetup --find --show --direct-io=on "$1" 2>/dev/null) ||
+		device=$(losetup --find --show "$1")
+	mount "$device" "$2" || { losetup --detach "$device"; return 1; }
+	losetup --detach "$device" # lazily: once it is unmounted
 }
 
 boot_new() {
@@ -100,6 +110,10 @@ initialise() {
 	configure cp1 init 19
 	run_kubeadm cp1 init --skip-phases=addon --upload-certs
 	install -m 600 "$nodes/cp1/etc-kubernetes/admin.conf" "$lab/admin.conf"
+	# As the addon would, of which there is nothing else.
+	render kube-proxy.yaml "IMAGE=registry.k8s.io/kube-proxy:$kubernetes" >"$lab/kube-proxy.yaml"
+	quietly "$lab/kube-proxy.log" kubectl apply -f "$lab/kube-proxy.yaml" ||
+		die "kube-proxy is not taken: $lab/kube-proxy.log"
 }
 
 join() {
@@ -132,6 +146,7 @@ run_kubeadm() {
 all_ready() {
 	local names=$1 node
 	(($(kubectl get nodes --no-headers | grep -cw Ready) == $(wc -w <<<"$names"))) || return 1
+	(($(kubectl -n kube-system get daemonset kube-proxy -o 'jsonpath={.status.numberReady}') == $(wc -w <<<"$names"))) || return 1
 	for node in $names; do
 		kubectl get --raw /readyz --server "https://$(address_of "$node"):6443" || return 1
 		etcdctl_on "$node" endpoint health || return 1

@@ -15,7 +15,7 @@ destroy() {
 		ip link del "$link" 2>/dev/null || true
 	done
 	unmount_all
-	rm -rf "$nodes" "$disk" "$lab"/{etcd,number} "$lab/admin.conf" "$lab/haproxy.cfg" "$lab"/kubeadm-*.log
+	rm -rf "$nodes" "$disk" "$lab"/{etcd,number} "$lab/admin.conf" "$lab/haproxy.cfg" "$lab/kube-proxy.yaml" "$lab"/kubeadm-*.log
 }
 
 netns_names() { ip netns list | grep -oE "^$bridge-cp[1-5]\b" || true; }

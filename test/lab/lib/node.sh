@@ -56,6 +56,13 @@ poweroff() {
 
 gone() { ! is_up "$1" && [[ -z $(ip netns pids "$bridge-$1") ]]; }
 
+# watch_files lets every kubelet watch its folder of manifests, however many labs there
+# are: one that may not looks at it three times a minute.
+watch_files() {
+	local limit=/proc/sys/fs/inotify/max_user_instances
+	(($(<$limit) >= 2048)) || echo 2048 >$limit || say "$limit cannot be raised: kubelets may be slow to see manifests"
+}
+
 node_poweron() {
 	known "$1"
 	if is_up "$1"; then
@@ -63,6 +70,7 @@ node_poweron() {
 		return
 	fi
 	settle_versions
+	watch_files
 	remove_cgroups "$1"
 	connect "$1"
 	# In a session of its own, so that a key pressed in a terminal is not for the node.
