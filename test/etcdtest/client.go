@@ -15,7 +15,8 @@ import (
 	"google.golang.org/grpc/backoff"
 )
 
-// loginTimeout bounds a login, which etcd's client waits for when it is made.
+// loginTimeout bounds a connection, and a login, which etcd's client waits for when it
+// is made.
 const loginTimeout = 30 * time.Second
 
 func (c *Cluster) dial(t T, endpoints []string) *clientv3.Client {
@@ -33,6 +34,8 @@ func (c *Cluster) dialAs(t T, endpoints []string, user, password string) *client
 		// gRPC's own first pause is a second, longer than etcd takes to boot.
 		DialOptions: []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff: backoff.Config{BaseDelay: 20 * time.Millisecond, Multiplier: 1.5, MaxDelay: 250 * time.Millisecond},
+			// Without this a connection that takes longer than the first pause is cut.
+			MinConnectTimeout: loginTimeout,
 		})},
 	}
 	if user != "" {
