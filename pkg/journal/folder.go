@@ -95,9 +95,9 @@ func openSafe(path string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFolder, err)
 	}
-	info, err := dir.Stat()
-	if err == nil && info.Mode().Perm()&0o022 != 0 {
-		err = hint.New(fmt.Errorf("%w: others may write to %s (%v)", ErrFolder, path, info.Mode().Perm()), "run chmod 0700 %s, and look at what is in it first", hint.Path(path))
+	why, err := durable.OnlyMine(dir)
+	if why != "" {
+		err = hint.New(fmt.Errorf("%w: %s", ErrFolder, why), "look at what is in it, and let only root write there: chown -R root: %[1]s; chmod 0700 %[1]s", hint.Path(path))
 	}
 	if err != nil {
 		dir.Close()

@@ -62,7 +62,12 @@ func TestFolderRefuses(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.Mkdir(filepath.Join(dir, "real"), 0o700), os.Symlink("real", filepath.Join(dir, "link")),
 		os.Mkdir(filepath.Join(dir, "open"), 0o700), os.Chmod(filepath.Join(dir, "open"), 0o777), os.WriteFile(filepath.Join(dir, "file"), nil, 0o600))
-	for _, name := range []string{"link", "open", "file"} {
+	names := []string{"link", "open", "file"}
+	if os.Geteuid() == 0 { // root could write there, but is not the only one
+		must(t, os.Mkdir(filepath.Join(dir, "foreign"), 0o700), os.Chown(filepath.Join(dir, "foreign"), 65534, 65534))
+		names = append(names, "foreign")
+	}
+	for _, name := range names {
 		if _, err := journal.Open(filepath.Join(dir, name), journal.Options{}); !errors.Is(err, journal.ErrFolder) {
 			t.Errorf("%s: got %v, want ErrFolder", name, err)
 		}

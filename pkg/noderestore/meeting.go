@@ -3,6 +3,7 @@ package noderestore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -59,7 +60,11 @@ func (m *machine) convene(ctx context.Context, state rendezvous.State) (*meeting
 
 func (e *meeting) leave() { e.stop() }
 
+// hear takes note of a member that has been told. Others have no business here.
 func (e *meeting) hear(member string) {
+	if !slices.Contains(e.names, member) {
+		return
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.heard[member] = true

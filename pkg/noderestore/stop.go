@@ -50,7 +50,7 @@ func (m *machine) prove(ctx context.Context) error {
 		return m.inUse(err)
 	case err == nil:
 		return m.plan.Decision.Cleared(source)
-	case m.plan.Decision.Proof.Floor || errors.Is(err, fs.ErrNotExist):
+	case m.plan.Decision.Proof.Floor, errors.Is(err, fs.ErrNotExist) && !errors.Is(err, datadir.ErrIncomplete):
 		return nil // it could not be read before either, and the clock stands for it
 	}
 	return fmt.Errorf("read the old data directory once more: %w", err)

@@ -34,10 +34,10 @@ func own(path string) error {
 		return fmt.Errorf("%w: %w", ErrFolder, err)
 	}
 	defer dir.Close()
-	info, err := dir.Stat()
-	if err == nil && info.Mode().Perm()&0o022 != 0 {
-		err = hint.New(fmt.Errorf("%w: others may write to %s (%v)", ErrFolder, path, info.Mode().Perm()),
-			"run chmod 0700 %s on the node, and look at what is in it first", hint.Path(path))
+	why, err := durable.OnlyMine(dir)
+	if why != "" {
+		err = hint.New(fmt.Errorf("%w: %s", ErrFolder, why),
+			"on the node look at what is in it, and let only root write there: chown -R root: %[1]s; chmod 0700 %[1]s", hint.Path(path))
 	}
 	return err
 }

@@ -44,6 +44,23 @@ func OpenOwnDir(path string) (*os.File, error) {
 	return dir, nil
 }
 
+// OnlyMine reports why an open directory is not one that only the calling user writes to,
+// root as any other: a text for people, or "".
+func OnlyMine(dir *os.File) (why string, err error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(dir.Fd()), &st); err != nil {
+		return "", &os.PathError{Op: "stat", Path: dir.Name(), Err: err}
+	}
+	mode := os.FileMode(st.Mode & 0o777)
+	switch me := os.Geteuid(); {
+	case me != int(st.Uid):
+		return fmt.Sprintf("%s belongs to user %d, not to %d", dir.Name(), st.Uid, me), nil
+	case mode&0o022 != 0:
+		return fmt.Sprintf("others may write to %s (%v)", dir.Name(), mode), nil
+	}
+	return "", nil
+}
+
 // Lock takes an exclusive lock on an open directory or file, or fails at once if
 // somebody holds it. The lock ends when the descriptor is closed, so that of a
 // killed process is free.
