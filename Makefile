@@ -86,6 +86,10 @@ bench: build servers ## Compare with etcdutl, etcdctl and cp on a 2 GiB database
 lint: ## Run the linters of .golangci.yml
 	go tool -modfile test/tools/go.mod golangci-lint run ./...
 
+.PHONY: docs
+docs: ## Write docs/cli, what --help says of every command
+	go run ./test/manual
+
 .PHONY: clean
 clean: ## Remove bin/ (the caches outside the repository stay)
 	rm -rf bin

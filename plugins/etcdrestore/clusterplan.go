@@ -44,10 +44,12 @@ the nodes are now, and refused if that has changed.
   kubectl etcd-restore plan snapshot.db
 
   # It does not: over ssh; and keep the plan
-  kubectl etcd-restore plan snapshot.db --ssh root@cp1 --ssh root@cp2 --ssh root@cp3 -o json > plan.json
+  kubectl etcd-restore plan snapshot.db -o json \
+    --ssh root@cp1 --ssh root@cp2 --ssh root@cp3 > plan.json
 
   # One node is gone for good
-  kubectl etcd-restore plan snapshot.db --exclude-node cp3 --assert-destroyed cp3`,
+  kubectl etcd-restore plan snapshot.db \
+    --exclude-node cp3 --assert-destroyed cp3`,
 		Args: verb.OneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Source = args[0]

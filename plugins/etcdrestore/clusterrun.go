@@ -46,13 +46,15 @@ warn.
   kubectl etcd-restore run snapshot.db
 
   # It does not: over ssh
-  kubectl etcd-restore run snapshot.db --ssh root@cp1 --ssh root@cp2 --ssh root@cp3
+  kubectl etcd-restore run snapshot.db \
+    --ssh root@cp1 --ssh root@cp2 --ssh root@cp3
 
   # A plan that was looked at before
   kubectl etcd-restore run plan.json --yes
 
   # One node is down: it is brought back later with rejoin
-  kubectl etcd-restore run snapshot.db --ssh root@cp1 --ssh root@cp2 --exclude-node cp3`,
+  kubectl etcd-restore run snapshot.db \
+    --ssh root@cp1 --ssh root@cp2 --exclude-node cp3`,
 		Args: verb.OneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Source = args[0]

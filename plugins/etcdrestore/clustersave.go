@@ -43,7 +43,8 @@ the secrets of the cluster: only you may read it, and no copy stays on the node.
   kubectl etcd-restore save
 
   # It does not: over ssh
-  kubectl etcd-restore save snapshot.db --ssh root@cp1 --ssh root@cp2 --ssh root@cp3
+  kubectl etcd-restore save snapshot.db \
+    --ssh root@cp1 --ssh root@cp2 --ssh root@cp3
 
   # One member is all that is left: keep all that its log has
   kubectl etcd-restore save snapshot.db --ssh root@cp3 --from cp3 --tail include`,

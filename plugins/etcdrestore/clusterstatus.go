@@ -33,7 +33,8 @@ down, unfinished, external or unknown.
   kubectl etcd-restore status
 
   # It does not: over ssh, and what would two snapshots lose?
-  kubectl etcd-restore status --ssh root@cp1 --ssh root@cp2 --ssh root@cp3 a.db b.db
+  kubectl etcd-restore status --ssh root@cp1 --ssh root@cp2 --ssh root@cp3 \
+    a.db b.db
 
   # For a script
   kubectl etcd-restore status -o json | jq -r .verdict.state`,

@@ -22,7 +22,7 @@ import (
 func NewCmdDiff(streams Streams, opts *Options) *cobra.Command {
 	o := &DiffOptions{Options: opts, streams: streams}
 	cmd := &cobra.Command{
-		Use:   "diff SNAPSHOT (OTHER | --live | --endpoints URLS) [RESOURCE...]",
+		Use:   "diff SNAPSHOT [OTHER] [RESOURCE...]",
 		Short: "Show what a restore would bring back, remove and change",
 		Long: `Show which objects of a cluster a restore of a snapshot would bring back (+),
 remove (-) and change (~). What the cluster is now is another snapshot, with

@@ -45,7 +45,8 @@ The data of Secrets are masked unless there is --show-secrets.
   kubectl etcd-restore get snapshot.db cm/settings -n shop -o jsonpath={.data}
 
   # Put it back into the cluster
-  kubectl etcd-restore get snapshot.db deploy/web -n shop --for-apply | kubectl apply -f -
+  kubectl etcd-restore get snapshot.db deploy/web -n shop --for-apply |
+    kubectl apply -f -
 
   # All of them
   kubectl etcd-restore get snapshot.db configmaps -n shop -o json`,

@@ -41,7 +41,8 @@ now, and refused if that has changed.
 
   # For three members; then copy plan.json and the snapshot to every node
   sudo kubectl etcd-restore node plan snapshot.db -o json \
-    --member cp2=https://10.0.0.2:2380 --member cp3=https://10.0.0.3:2380 > plan.json
+    --member cp2=https://10.0.0.2:2380 \
+    --member cp3=https://10.0.0.3:2380 > plan.json
 
   # What that plan would do on another node
   sudo kubectl etcd-restore node plan plan.json --snapshot snapshot.db`,

@@ -68,10 +68,12 @@ func (o *Options) end(streams Streams, err error) int {
 	return int(code)
 }
 
-// NewRoot returns the whole tree, for generators of manuals and completions. To run
-// a command line use Run, which knows the exit codes.
+// NewRoot returns the whole tree as a plugin of kubectl, for generators of manuals. To
+// run a command line use Run, which knows the exit codes.
 func NewRoot(streams Streams) *cobra.Command {
-	return newRoot(streams, newOptions())
+	opts := newOptions()
+	opts.Program = plugin
+	return newRoot(streams, opts)
 }
 
 func newRoot(streams Streams, opts *Options) *cobra.Command {

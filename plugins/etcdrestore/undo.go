@@ -32,7 +32,7 @@ var (
 func NewCmdUndo(streams Streams, opts *Options) *cobra.Command {
 	o := &UndoOptions{ObjectsOptions: ObjectsOptions{Options: opts, streams: streams}}
 	cmd := &cobra.Command{
-		Use:   "undo SNAPSHOT (RESOURCE[/NAME]... | -n NAMESPACE | -l LABELS)",
+		Use:   "undo SNAPSHOT [RESOURCE[/NAME]...]",
 		Short: "Put chosen objects of a snapshot back into the live cluster",
 		Long: `Put chosen objects of a snapshot back into the live cluster, through its API
 server: a namespace that was deleted, with all that was in it, or one ConfigMap.

@@ -42,13 +42,14 @@ zstd, or - for standard input. It never dials, but for --seen-endpoint.
 
 ` + exitcode.Help(exitcode.OK, exitcode.Failed, exitcode.BadUsage, exitcode.Integrity, exitcode.Refused, exitcode.Interrupted),
 		Example: `  # A cluster of one
-  etcdctl-snapshot-x restore snapshot.db --name m1 --data-dir /var/lib/etcd-new \
-    --initial-cluster m1=https://10.0.0.1:2380
+  etcdctl-snapshot-x restore snapshot.db --data-dir /var/lib/etcd-new \
+    --name m1 --initial-cluster m1=https://10.0.0.1:2380
 
   # All three members in one run, above what the old first member had reached
+  CLUSTER=m1=https://10.0.0.1:2380,m2=https://10.0.0.2:2380
+  CLUSTER=$CLUSTER,m3=https://10.0.0.3:2380
   etcdctl-snapshot-x restore snapshot.db --all-members --output-dir new \
-    --initial-cluster m1=https://10.0.0.1:2380,m2=https://10.0.0.2:2380,m3=https://10.0.0.3:2380 \
-    --seen-data-dir /var/lib/etcd
+    --initial-cluster $CLUSTER --seen-data-dir /var/lib/etcd
 
   # What would it do?
   etcdctl-snapshot-x restore snapshot.db --data-dir /var/lib/etcd-new --dry-run`,

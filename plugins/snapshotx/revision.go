@@ -30,9 +30,9 @@ URL, or host:port, is a live member. Where nothing sets a limit, the table says
 member goes on. Without arguments it asks the members of --endpoints, if given.
 
 --for SNAPSHOT also decides by how much a restore of it has to raise the
-revision to clear all that, as "restore --bump-revision=auto" would, with the same proof.
-Nothing is ever written to. What cannot be read is an error, after the rest has
-been printed; then nothing is decided.
+revision to clear all that, as "restore --bump-revision=auto" would, with the
+same proof. Nothing is ever written to. What cannot be read is an error, after
+the rest has been printed; then nothing is decided.
 
 ` + exitcode.Help(exitcode.OK, exitcode.Failed, exitcode.BadUsage, exitcode.Integrity, exitcode.Refused, exitcode.Interrupted),
 		Example: `  # What does a member that is stopped prove, and what a copy?
@@ -43,7 +43,8 @@ been printed; then nothing is decided.
     --for snapshot.db --cacert ca.crt --cert client.crt --key client.key
 
   # The number alone
-  etcdctl-snapshot-x revision /var/lib/etcd --for snapshot.db -w json | jq .restore.bump`,
+  etcdctl-snapshot-x revision /var/lib/etcd --for snapshot.db -w json |
+    jq .restore.bump`,
 		GroupID:           groupOffline,
 		Annotations:       map[string]string{annotationDials: ""},
 		Args:              cobra.ArbitraryArgs,

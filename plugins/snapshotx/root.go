@@ -67,7 +67,7 @@ files, for etcd 3.4 to 3.7. A global flag can also be set as ETCDCTL_<FLAG>.
 
 ` + exitcode.Help(exitcode.All()...),
 		Example: `  # Save a snapshot of the member that is furthest ahead
-  etcdctl-snapshot-x save snapshot.db --endpoints https://10.0.0.1:2379,https://10.0.0.2:2379
+  etcdctl-snapshot-x save snapshot.db --endpoints https://10.0.0.1:2379
 
   # Look at it
   etcdctl-snapshot-x status snapshot.db -w table`,

@@ -32,11 +32,13 @@ disk. If anything goes wrong before, nothing is left behind.
   sudo etcdctl-snapshot-x save snapshot.db
 
   # Of the member that is furthest ahead
-  etcdctl-snapshot-x save snapshot.db --endpoints https://10.0.0.1:2379,https://10.0.0.2:2379 \
+  etcdctl-snapshot-x save snapshot.db \
+    --endpoints https://10.0.0.1:2379,https://10.0.0.2:2379 \
     --cacert ca.crt --cert client.crt --key client.key
 
   # With a user, for a script
-  ETCDCTL_PASSWORD=secret etcdctl-snapshot-x save snapshot.db --user root -w json`,
+  export ETCDCTL_PASSWORD=secret
+  etcdctl-snapshot-x save snapshot.db --user root -w json`,
 		GroupID:     groupLive,
 		Annotations: map[string]string{annotationDials: ""},
 		Args:        verb.OneFile,

@@ -21,8 +21,8 @@ func NewCmdStatus(streams Streams, opts *Options) *cobra.Command {
 		Short: "Print what is in a snapshot",
 		Long: `Print what is in a snapshot, with the fields and values of etcdutl: hash,
 revision, live keys, size, storage version. It reads every page and fails on a
-damaged one. FILE may be a copy of member/snap/db, compressed with zstd, or - for
-standard input; it is never written to.
+damaged one. FILE may be a copy of member/snap/db, compressed with zstd, or -
+for standard input; it is never written to.
 
 With -w json it also hashes the file, compares it with its trailer, and tells
 members, alarms, authentication, leases, the compacted revision and whether the

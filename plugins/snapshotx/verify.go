@@ -20,9 +20,9 @@ func NewCmdVerify(streams Streams, opts *Options) *cobra.Command {
 	o := &VerifyOptions{Input: Input{Options: opts, streams: streams}}
 	return &cobra.Command{
 		Use:   "verify FILE",
-		Short: "Check everything in a snapshot that can be checked without a server",
-		Long: `Check everything in a snapshot that can be checked without a server: the SHA-256
-in its trailer, every page, the order and form of the revisions, that every value
+		Short: "Check all in a snapshot that can be checked without a server",
+		Long: `Check all in a snapshot that can be checked without a server: the SHA-256 in its
+trailer, every page, the order and form of the revisions, that every value
 decodes and agrees with its revision, leases, members and the rest. It lists
 every finding. An error means: do not restore this file. FILE may be a copy of
 member/snap/db, compressed with zstd, or -; it is never written to.
@@ -31,7 +31,8 @@ member/snap/db, compressed with zstd, or -; it is never written to.
 		Example: `  etcdctl-snapshot-x verify snapshot.db
 
   # In a backup job
-  etcdctl-snapshot-x verify snapshot.db -w json --progress=none || mail -s 'bad backup' ops`,
+  etcdctl-snapshot-x verify snapshot.db -w json --progress=none ||
+    mail -s 'bad backup' ops`,
 		GroupID: groupOffline,
 		Args:    verb.OneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -180,6 +180,7 @@ func Table() []Row {
 		{"test/integration", nil, nil},
 		{"test/lab/image", nil, nil},
 		{"test/lab/pause", nil, nil},
+		{"test/manual", []string{snapshotx, etcdrest}, nil},
 		{"test/nodetest", []string{etcdtest, kubeadm}, nil},
 		{"test/topologytest", []string{topology}, nil},
 		{"test/salvage", nil, nil},

@@ -20,7 +20,11 @@ func Prepare(root *cobra.Command) {
 	root.SetFlagErrorFunc(UsageError)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	// Flags within 80 columns, as all else.
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
+	root.SetUsageTemplate(strings.NewReplacer(
+		".FlagUsages", ".FlagUsagesWrapped 80",
+		`Use "{{.CommandPath}} [command] --help" for more information about a command.`,
+		`See "{{.CommandPath}} COMMAND --help" for each of them.`,
+	).Replace(root.UsageTemplate()))
 }
 
 // Group makes cmd a command that does nothing but hold others.
