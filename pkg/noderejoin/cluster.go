@@ -50,8 +50,8 @@ func (c cluster) ask(ctx context.Context, do func(context.Context, *etcdclient.C
 }
 
 // persist asks until it works, as long as the cluster may yet change its mind.
-func (c cluster) persist(ctx context.Context, most time.Duration, do func(context.Context, *etcdclient.Client, string) error) error {
-	limited, cancel := context.WithTimeout(ctx, most)
+func (c cluster) persist(ctx context.Context, do func(context.Context, *etcdclient.Client, string) error) error {
+	limited, cancel := context.WithTimeout(ctx, takesMembers)
 	defer cancel()
 	for {
 		err := c.ask(limited, func(ctx context.Context, client *etcdclient.Client, s etcdclient.MemberStatus) error {

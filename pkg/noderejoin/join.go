@@ -25,7 +25,7 @@ const takesMembers = 30 * time.Second
 // that was here, whose etcd is proved not to run: it is removed. A learner there is one
 // that this run has added, unless its data say otherwise.
 func (m *machine) addMember(ctx context.Context) error {
-	return m.cluster.persist(ctx, takesMembers, func(ctx context.Context, client *etcdclient.Client, endpoint string) error {
+	return m.cluster.persist(ctx, func(ctx context.Context, client *etcdclient.Client, endpoint string) error {
 		members, err := client.MemberList(ctx, endpoint)
 		if err != nil {
 			return err
@@ -70,7 +70,7 @@ func (m *machine) fits(member uint64) bool {
 
 // removeMember is the way back. A member with a vote stays: then the run is committed.
 func (m *machine) removeMember(ctx context.Context) error {
-	return m.cluster.persist(ctx, takesMembers, func(ctx context.Context, client *etcdclient.Client, endpoint string) error {
+	return m.cluster.persist(ctx, func(ctx context.Context, client *etcdclient.Client, endpoint string) error {
 		members, err := client.MemberList(ctx, endpoint)
 		if err != nil {
 			return err
@@ -87,7 +87,7 @@ func (m *machine) removeMember(ctx context.Context) error {
 // what an etcd without data must be told of the cluster, and not a byte else.
 func (m *machine) edit(ctx context.Context) error {
 	initial := ""
-	err := m.cluster.persist(ctx, takesMembers, func(ctx context.Context, client *etcdclient.Client, endpoint string) error {
+	err := m.cluster.persist(ctx, func(ctx context.Context, client *etcdclient.Client, endpoint string) error {
 		members, err := client.MemberList(ctx, endpoint)
 		if err == nil {
 			initial, err = m.plan.initialCluster(members)
@@ -216,7 +216,7 @@ func (m *machine) promote(ctx context.Context) error {
 
 // promoted asks the cluster.
 func (m *machine) promoted(ctx context.Context) (done bool, err error) {
-	err = m.cluster.persist(ctx, takesMembers, func(ctx context.Context, client *etcdclient.Client, endpoint string) error {
+	err = m.cluster.persist(ctx, func(ctx context.Context, client *etcdclient.Client, endpoint string) error {
 		members, err := client.MemberList(ctx, endpoint)
 		if err == nil {
 			own, ok := m.plan.own(members)

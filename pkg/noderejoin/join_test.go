@@ -73,7 +73,7 @@ func (m *machine) directory(t *testing.T) {
 // members are those of the cluster.
 func (m *machine) members(t *testing.T) (members []etcdclient.Member) {
 	t.Helper()
-	must(t, m.cluster.persist(t.Context(), time.Minute, func(ctx context.Context, client *etcdclient.Client, endpoint string) (err error) {
+	must(t, m.cluster.persist(t.Context(), func(ctx context.Context, client *etcdclient.Client, endpoint string) (err error) {
 		members, err = client.MemberList(ctx, endpoint)
 		return err
 	}))

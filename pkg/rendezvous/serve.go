@@ -35,9 +35,6 @@ type Listener struct {
 	inner net.Listener
 }
 
-// Close gives the address back if it is not served after all.
-func (l *Listener) Close() error { return l.inner.Close() }
-
 // Address is where the node listens.
 func (l *Listener) Address() string { return l.inner.Addr().String() }
 

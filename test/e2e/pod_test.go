@@ -8,12 +8,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"os"
 	"os/exec"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -70,6 +67,9 @@ func TestPod(t *testing.T) {
 	t.Run("refused", s.testRefused)
 	t.Run("looked at", s.testLook)
 	t.Run("cut off", s.testCutOff)
+	if full() {
+		t.Run("cut off at 2 GiB", s.testCutOffLarge)
+	}
 	t.Run("left behind", s.testLeft)
 	t.Run("cleaned up", s.testCleanup)
 }
@@ -150,64 +150,6 @@ func (s *scene) testLook(t *testing.T) {
 	if err := n.Run(t.Context(), transport.Command{Args: []string{"node", "runs", "none"}}); !errors.As(err, &exit) || exit.Code != usage || exit.Node != s.node.Name {
 		t.Errorf("%v", err)
 	}
-}
-
-// cutOff is the way to an API server that breaks once, when so many bytes have gone
-// there, and is whole from then on.
-func cutOff(t *testing.T, server string, after int64) (address string, cut *atomic.Bool) {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	t.Cleanup(func() { listener.Close() })
-	cut = new(atomic.Bool)
-	var sent atomic.Int64
-	relay := func(client net.Conn) {
-		defer client.Close()
-		conn, err := net.Dial("tcp", server)
-		if err != nil {
-			return
-		}
-		go func() {
-			_, _ = io.Copy(client, conn)
-			client.Close()
-		}()
-		defer conn.Close()
-		for buffer := make([]byte, 64<<10); ; {
-			n, err := client.Read(buffer)
-			if err != nil || sent.Add(int64(n)) > after && cut.CompareAndSwap(false, true) {
-				return
-			}
-			if _, err := conn.Write(buffer[:n]); err != nil {
-				return
-			}
-		}
-	}
-	go func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go relay(client)
-		}
-	}()
-	return listener.Addr().String(), cut
-}
-
-// testCutOff: a program whose way there is cut off in the middle arrives all the same.
-func (s *scene) testCutOff(t *testing.T) {
-	s.node.Must(t, "rm", "-rf", transport.Programs)
-	config := rest.CopyConfig(s.config)
-	config.ServerName = s.node.Address(t)
-	address, cut := cutOff(t, config.ServerName+":6443", 20<<20)
-	config.Host = "https://" + address
-	n, err := s.podNode(t, config, nil)
-	must(t, err)
-	must(t, n.Close())
-	if !cut.Load() {
-		t.Error("nothing was cut off")
-	}
-	s.node.Must(t, "find", transport.Programs, "-name", plugin, "-perm", "0700", "-user", "root")
 }
 
 // testLeft: a restore that is left as a static pod needs neither its helper nor an API

@@ -88,7 +88,7 @@ func Build(ctx context.Context, v Version) (dir string, err error) {
 	if err != nil {
 		return "", err
 	}
-	defer unlock()
+	defer func() { _ = unlock() }()
 	if exists(dir) { // another process built it while this one waited
 		return dir, nil
 	}
