@@ -121,6 +121,7 @@ node works on the node that it runs on, as root, and needs neither.
 	addGroup(root, "The objects in a snapshot:", objectVerbs(streams, opts)...)
 	addGroup(root, "The node that this runs on:", NewCmdNode(streams, opts))
 	root.AddCommand(NewCmdVersion(streams, opts))
+	addCompletion(root, streams)
 	nameProgram(root, opts.Program)
 	return root
 }
