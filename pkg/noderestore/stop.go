@@ -50,10 +50,16 @@ func (m *machine) prove(ctx context.Context) error {
 		return m.inUse(err)
 	case err == nil:
 		return m.plan.Decision.Cleared(source)
-	case m.plan.Decision.Proof.Floor, errors.Is(err, fs.ErrNotExist) && !errors.Is(err, datadir.ErrIncomplete):
+	case m.plan.Decision.Proof.Floor || absent(err):
 		return nil // it could not be read before either, and the clock stands for it
 	}
 	return fmt.Errorf("read the old data directory once more: %w", err)
+}
+
+// absent reports whether err says that there are no data, which is not that a part of them
+// is missing.
+func absent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) && !errors.Is(err, datadir.ErrIncomplete)
 }
 
 // stopped makes sure that it still is so. Nobody can have written meanwhile who does not

@@ -3,6 +3,8 @@ package noderestore
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -75,6 +77,25 @@ func TestProve(t *testing.T) {
 				t.Errorf("something has changed: %v", after)
 			}
 		})
+	}
+}
+
+// A received database that is missing leaves open how far the member had come (I5).
+func TestAbsent(t *testing.T) {
+	t.Parallel()
+	if incomplete := fmt.Errorf("%w: %w", datadir.ErrIncomplete, fs.ErrNotExist); absent(incomplete) || absent(nil) || !absent(fs.ErrNotExist) {
+		t.Errorf("incomplete %t, no error %t, nothing there %t", absent(incomplete), absent(nil), absent(fs.ErrNotExist))
+	}
+}
+
+// At the rendezvous only a member of the plan counts as told.
+func TestHear(t *testing.T) {
+	t.Parallel()
+	e := &meeting{names: []string{"cp2"}, heard: map[string]bool{}}
+	e.hear("cp2")
+	e.hear("cp9")
+	if !e.hasHeard("cp2") || len(e.heard) != 1 {
+		t.Errorf("%v", e.heard)
 	}
 }
 
