@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"net"
 	"testing"
+	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"google.golang.org/grpc"
@@ -37,8 +38,12 @@ func startFake(t *testing.T, send func(pb.Maintenance_SnapshotServer) error) (cl
 	return dial(t, etcdclient.Config{Endpoints: []string{endpoint}}), endpoint
 }
 
+// dial lets a server take its time, on a machine that runs many tests at once.
 func dial(t *testing.T, cfg etcdclient.Config) *etcdclient.Client {
 	t.Helper()
+	if cfg.RequestTimeout == 0 {
+		cfg.RequestTimeout = time.Minute
+	}
 	client, err := etcdclient.Dial(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
