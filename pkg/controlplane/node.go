@@ -60,6 +60,7 @@ const (
 	releaseTime   = 6 * time.Second        // a kubelet that can lets go of a pod in 3 s
 	appearTime    = 3 * time.Second        // and starts one in less than 1 s
 	containerTime = 30 * time.Second       // from the sandbox to the container
+	restartTime   = 2 * time.Minute        // from the start of a kubelet to its pods, if the node is busy
 	stopTime      = 20 * time.Second       // beyond the grace period
 )
 

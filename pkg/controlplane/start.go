@@ -46,7 +46,7 @@ func (n *Node) begin(ctx context.Context, p Pod) error {
 	if err := n.again(ctx, p, n.RestartKubelet); err != nil {
 		return err
 	}
-	return n.appear(ctx, p, containerTime)
+	return n.appear(ctx, p, restartTime)
 }
 
 // again takes a manifest out, does something meanwhile, and puts it in, come what may:

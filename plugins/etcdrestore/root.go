@@ -85,7 +85,8 @@ func newRoot(streams Streams, opts *Options) *cobra.Command {
 
 It works on all control-plane nodes at once: through the API server while that
 answers, and with --ssh HOST for each node when it does not. What begins with
-node works on the node that it runs on, as root, and needs neither.
+node works on the node that it runs on, as root, and needs neither. Without a
+command it says where you are, and what to type next.
 
 ` + exitcode.Help(exitcode.All()...),
 		Example: `  # What is broken, and what to do next
@@ -109,6 +110,7 @@ node works on the node that it runs on, as root, and needs neither.
 	}
 	verb.Prepare(root)
 	verb.Group(root)
+	showPlace(root, streams, opts)
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.ErrOut)
