@@ -10,8 +10,7 @@ import (
 // One node is cut off from the others, before the restore and during it. Whatever comes
 // of the restore, nobody is ever told by two clusters (I6, I7): the clients of every API
 // server, which ask all the time from where they see all of them, are the witnesses.
-func TestClusterCut(t *testing.T) {
-	f := setUpFleet(t)
+func (f *fleet) testCut(t *testing.T) {
 	n := f.Node(3)
 	run := func() []string { return f.overSSH("run", f.work.Path(fromCP1), "--yes") }
 

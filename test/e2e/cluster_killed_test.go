@@ -20,8 +20,7 @@ var (
 
 // What is begun ends, whoever dies: the workstation, in every phase, and all nodes at
 // once. Another workstation picks it up, which knows nothing but the nodes.
-func TestClusterKilled(t *testing.T) {
-	f := setUpFleet(t)
+func (f *fleet) testKilled(t *testing.T) {
 	lines := somePhases
 	if full() {
 		lines = append(lines, morePhases...)

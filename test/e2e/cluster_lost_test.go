@@ -10,8 +10,7 @@ import (
 
 // Two of three have lost their data, and no API server answers. What an old snapshot has
 // comes back; or, from what the survivor has on its disk, everything.
-func TestClusterLost(t *testing.T) {
-	f := setUpFleet(t)
+func (f *fleet) testLost(t *testing.T) {
 	t.Run("from a snapshot", func(t *testing.T) {
 		f.save(t)
 		f.lose(t)

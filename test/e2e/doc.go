@@ -1,8 +1,8 @@
 // Package e2e restores real kubeadm clusters. Its tests have the build tag e2e and
 // are run with
 //
-//	make e2e         # a sample of the moments at which a run can be killed
-//	make e2e-full    # every line of the journal, forward and back
+//	make e2e         # a sample in which everything is shown once
+//	make e2e-full    # what full.txt names, too; and killed at every line of the journal
 //
 // It needs root, Linux and what docs/development.md says of the lab; each test has a
 // cluster of its own, one after the other. E2E_PLUGIN is a built plugin to test instead

@@ -102,6 +102,13 @@ func TestNodeStatus(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	})
+	t.Run("without a verb", func(t *testing.T) {
+		r := n.Run(t, plugin)
+		requireCode(t, done, r)
+		if !strings.Contains(r.Stdout, "node cp1") || !strings.Contains(r.Stdout, "HEALTHY: ") {
+			t.Errorf("it says\n%s", r.Stdout)
+		}
+	})
 	t.Run("not root", func(t *testing.T) {
 		until(t, "unknown", "root", "setpriv", "--reuid=65534", "--clear-groups")
 	})

@@ -18,7 +18,7 @@ import (
 // A snapshot that takes its time to the nodes: the connection breaks, the workstation
 // dies, and what has arrived has arrived. It is the last thing on a cluster, which is
 // large afterwards.
-func (f *fleet) upload(t *testing.T) {
+func (f *fleet) testUpload(t *testing.T) {
 	f.fill(t, 48)
 	f.saveOver(t)
 	slow := f.Node(2)

@@ -39,7 +39,7 @@ type event struct {
 }
 
 const (
-	pace     = 200 * time.Millisecond // between two questions of a client
+	pace     = 500 * time.Millisecond // between two questions of a client
 	patience = 3 * time.Second        // for one answer
 )
 
