@@ -9,7 +9,7 @@ FUZZTIME ?= 1m
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build static binaries into bin/
@@ -91,14 +91,39 @@ lint: ## Run the linters of test/tools
 	@unformatted=$$($(LINT) gofumpt -l .) && { test -z "$$unformatted" || { echo "run gofumpt -w on:"; echo "$$unformatted"; exit 1; }; }
 	$(LINT) revive -config test/tools/revive.toml -set_exit_status ./...
 	$(LINT) ineffassign ./...
-	$(LINT) staticcheck -tags e2e ./...
-	$(LINT) errcheck -tags e2e -exclude test/tools/errcheck.txt ./...
+	$(LINT) staticcheck -tags e2e,release ./...
+	$(LINT) errcheck -tags e2e,release -exclude test/tools/errcheck.txt ./...
 	$(LINT) unparam -tests ./...
-	$(LINT) deadcode -test -tags e2e ./...
+	$(LINT) deadcode -test -tags e2e,release ./...
 
 .PHONY: docs
 docs: ## Write docs/cli, what --help says of every command
 	go run ./test/manual
+
+PROGRAMS := kubectl-etcd_restore etcdctl-snapshot-x
+SHELLS := bash fish zsh
+
+.PHONY: share
+share: build ## Write what packages hold beside the programs, man pages and completions, into bin/share
+	rm -rf bin/share && mkdir -p bin/share/man bin/share/completions
+	go run ./test/manual -man bin/share/man
+	gzip -9 -n bin/share/man/*.1
+	for program in $(PROGRAMS); do for shell in $(SHELLS); do \
+		bin/$$program completion $$shell > bin/share/completions/$$program.$$shell || exit 1; \
+	done; done
+	bin/kubectl-etcd_restore completion kubectl > bin/share/kubectl_complete-etcd_restore
+	chmod 755 bin/share/kubectl_complete-etcd_restore
+
+.PHONY: release-tools
+release-tools: ## Build goreleaser, krew and kubectl into bin/tools (slow the first time)
+	go build -C test/release/goreleaser -trimpath -o $(CURDIR)/bin/tools/ tool
+	go build -C test/release/krew -trimpath -o $(CURDIR)/bin/tools/ tool
+	go build -C test/lab/kubernetes -trimpath -ldflags '-s -w' -o $(CURDIR)/bin/tools/ k8s.io/kubernetes/cmd/kubectl
+
+.PHONY: test-release
+test-release: export PATH := $(CURDIR)/bin/tools:$(PATH)
+test-release: release-tools ## Make a release of the last commit twice, and install it with krew and dpkg
+	go test -tags release -count=1 -timeout 90m $(TESTFLAGS) ./test/release
 
 .PHONY: clean
 clean: ## Remove bin/ (the caches outside the repository stay)

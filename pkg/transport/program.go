@@ -36,7 +36,8 @@ func OpenProgram(file string) (Program, error) {
 	defer f.Close()
 	machine := machineOf(f)
 	if machine == "" {
-		return Program{}, hint.New(fmt.Errorf("%w: %s is no program for Linux", ErrProgram, file), "give one that is, from the release of the same version: --node-program FILE")
+		return Program{}, hint.New(fmt.Errorf("%w: %s is no program for Linux", ErrProgram, file),
+			"give the one for Linux and the nodes' processors, from the release of the same version: --node-program FILE")
 	}
 	hash := sha256.New()
 	n, err := io.Copy(hash, f)

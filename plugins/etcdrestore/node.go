@@ -1,11 +1,15 @@
 package etcdrestore
 
 import (
+	"fmt"
+	"runtime"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/etcd-restore/etcd-restore/pkg/kubeadm"
 	"github.com/etcd-restore/etcd-restore/pkg/node"
+	"github.com/etcd-restore/etcd-restore/plugins/internal/output"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/verb"
 )
 
@@ -29,6 +33,7 @@ server is needed, and nothing else has to be alive. Run it as root.`,
 
   # The restores that were made on this node
   sudo kubectl etcd-restore node runs`,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return canBeNode(runtime.GOOS) },
 	}
 	verb.Group(cmd)
 	o.AddFlags(cmd.PersistentFlags())
@@ -56,6 +61,16 @@ server is needed, and nothing else has to be alive. Run it as root.`,
 		NewCmdNodeDrop(o),
 	)
 	return cmd
+}
+
+// canBeNode refuses a workstation of a system that no control-plane node runs, where
+// each verb below node would fail in a way of its own.
+func canBeNode(system string) error {
+	if system == "linux" {
+		return nil
+	}
+	return output.WithHint(fmt.Errorf("%w: a node runs Linux, and this machine %s", errNoNode, system),
+		"leave out node: the verbs without it reach the nodes from here, with --ssh HOST for each if no API server answers")
 }
 
 // NodeOptions are the flags that every verb below node has.

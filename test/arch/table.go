@@ -183,6 +183,7 @@ func Table() []Row {
 		{"test/manual", []string{snapshotx, etcdrest}, nil},
 		{"test/nodetest", []string{etcdtest, kubeadm}, nil},
 		{"test/topologytest", []string{topology}, nil},
+		{"test/release", nil, nil},
 		{"test/salvage", nil, nil},
 		{"test/servers", []string{etcdtest}, nil},
 	}

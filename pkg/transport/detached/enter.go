@@ -98,7 +98,7 @@ func Enter(folder, name, notify string) (*Stay, error) {
 		return nil, err
 	}
 	for _, fd := range []int{1, 2} {
-		if err := unix.Dup3(int(s.Log.Fd()), fd, 0); err != nil {
+		if err := replace(fd, s.Log); err != nil {
 			return nil, fmt.Errorf("write to %s: %w", p.log(), err)
 		}
 	}
