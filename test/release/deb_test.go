@@ -24,8 +24,9 @@ func installWithDpkg(t *testing.T, dist string) {
 			t.Fatal(err)
 		}
 	}
+	sbin := []string{"PATH=" + os.Getenv("PATH") + ":/usr/sbin:/sbin"} // where dpkg wants to find ldconfig
 	for pkg, program := range map[string]string{"kubectl-etcd-restore": "kubectl-etcd_restore", "etcdctl-snapshot-x": "etcdctl-snapshot-x"} {
-		run(t, root, nil, "dpkg", "--root="+root, "--force-not-root", "--log=/dev/null", "--install", filepath.Join(dist, deb(pkg, runtime.GOARCH)))
+		run(t, root, sbin, "dpkg", "--root="+root, "--force-not-root", "--log=/dev/null", "--install", filepath.Join(dist, deb(pkg, runtime.GOARCH)))
 		if status := run(t, root, nil, "dpkg-query", "--admindir="+root+"/var/lib/dpkg", "--show", "--showformat=${Status} ${Version}", pkg); status != "install ok installed "+version {
 			t.Errorf("%s: %s", pkg, status)
 		}
