@@ -1,7 +1,7 @@
 // Package e2e restores real kubeadm clusters. Its tests have the build tag e2e and
 // are run with
 //
-//	make e2e         # a sample in which everything is shown once
+//	make e2e         # a sample: a quarter of an hour on two cores
 //	make e2e-full    # what full.txt names, too; and killed at every line of the journal
 //
 // It needs root, Linux and what docs/development.md says of the lab; each test has a
