@@ -94,8 +94,9 @@ lint: ## Run the linters of test/tools
 	$(LINT) deadcode -test -tags e2e ./...
 
 .PHONY: docs
-docs: ## Write docs/cli, what --help says of every command
+docs: ## Write docs/cli, what --help says, and docs/schemas, what JSON looks like
 	go run ./test/manual
+	go run ./test/schemas
 
 .PHONY: clean
 clean: ## Remove bin/ (the caches outside the repository stay)

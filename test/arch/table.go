@@ -184,6 +184,8 @@ func Table() []Row {
 		{"test/nodetest", []string{etcdtest, kubeadm}, nil},
 		{"test/topologytest", []string{topology}, nil},
 		{"test/salvage", nil, nil},
+		{"test/schemas", []string{revision, snapshotx, etcdrest}, nil},
+		{"test/schematest", nil, nil},
 		{"test/servers", []string{etcdtest}, nil},
 	}
 }
