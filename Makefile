@@ -97,8 +97,9 @@ lint: ## Run the linters of test/tools
 	$(LINT) deadcode -test -tags e2e,release ./...
 
 .PHONY: docs
-docs: ## Write docs/cli, what --help says of every command
+docs: ## Write docs/cli, what --help says, and docs/schemas, what JSON looks like
 	go run ./test/manual
+	go run ./test/schemas
 
 PROGRAMS := kubectl-etcd_restore etcdctl-snapshot-x
 SHELLS := bash fish zsh

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/etcd-restore/etcd-restore/plugins/etcdrestore"
+	"github.com/etcd-restore/etcd-restore/test/schematest"
 )
 
 // transcript is what a command line printed and how it ended.
@@ -26,7 +27,18 @@ func run(t *testing.T, args ...string) transcript {
 	t.Helper()
 	var out, stderr bytes.Buffer
 	code := etcdrestore.Run(t.Context(), etcdrestore.Streams{In: strings.NewReader(""), Out: &out, ErrOut: &stderr}, args)
+	requireSchema(t, out.String())
 	return transcript{code, out.String(), stderr.String()}
+}
+
+// requireSchema compares a result in JSON, in whatever test, with what users are told of it.
+func requireSchema(t *testing.T, text string) {
+	t.Helper()
+	var is etcdrestore.TypeMeta
+	if err := json.Unmarshal([]byte(text), &is); err != nil || is.APIVersion != "etcd-restore/v1" || etcdrestore.Results()[is.Kind] == nil {
+		return
+	}
+	schematest.Require(t, is.Kind, text)
 }
 
 // checkPage wants a text to fit a serial console, and not to drive it.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/etcd-restore/etcd-restore/plugins/snapshotx"
+	"github.com/etcd-restore/etcd-restore/test/schematest"
 )
 
 // transcript is what a command line printed and how it ended.
@@ -21,7 +22,12 @@ type transcript struct {
 
 func run(t *testing.T, args ...string) transcript {
 	t.Helper()
-	return runWith(t.Context(), nil, args...)
+	got := runWith(t.Context(), nil, args...)
+	_, elsewhere := os.Stat("../../docs/schemas") // some tests go to another directory
+	if elsewhere == nil && len(args) > 0 && snapshotx.Results()[args[0]] != nil && strings.HasPrefix(got.out, "{") {
+		schematest.Require(t, "snapshot-x-"+args[0], got.out) // what users are told of it
+	}
+	return got
 }
 
 // runWith calls onLine, if any, with each write to stderr.

@@ -185,6 +185,8 @@ func Table() []Row {
 		{"test/topologytest", []string{topology}, nil},
 		{"test/release", nil, nil},
 		{"test/salvage", nil, nil},
+		{"test/schemas", []string{revision, snapshotx, etcdrest}, nil},
+		{"test/schematest", nil, nil},
 		{"test/servers", []string{etcdtest}, nil},
 	}
 }

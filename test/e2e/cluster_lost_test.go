@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 )
@@ -21,8 +20,8 @@ func (f *fleet) testLost(t *testing.T) {
 		f.save(t)
 		f.lose(t)
 		r := f.cluster(t, f.overSSH("save", f.work.Path("salvaged.db"), "-o", "json")...)
-		requireCode(t, done, r)
-		if !json.Valid([]byte(r.Stdout)) || !strings.Contains(r.Stdout, "cp1") {
+		requireJSON(t, "ClusterSnapshot", r)
+		if !strings.Contains(r.Stdout, "cp1") {
 			t.Errorf("it does not say where that is from:\n%s", r.Stdout)
 		}
 		requireCode(t, done, f.cluster(t, f.overSSH("run", f.work.Path("salvaged.db"), "--yes")...))

@@ -75,7 +75,7 @@ func (f *fleet) round(t *testing.T, way []string) string {
 	f.saveOver(t, way...)
 	f.restore(t, way...)
 	r := f.cluster(t, append([]string{"check", "-o", "json"}, way...)...)
-	requireCode(t, done, r)
+	requireJSON(t, "Check", r)
 	var checked struct{ Run string }
 	must(t, json.Unmarshal([]byte(r.Stdout), &checked))
 	return checked.Run

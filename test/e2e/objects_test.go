@@ -40,6 +40,7 @@ func TestObjects(t *testing.T) {
 
 	t.Run("equal to kubectl's", s.testEqual)
 	t.Run("applied again", s.testApplied)
+	t.Run("namespace deleted", s.testNamespaceDeleted)
 	t.Run("undone", s.testUndone)
 }
 

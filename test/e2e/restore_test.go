@@ -4,13 +4,13 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"path"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/etcd-restore/etcd-restore/test/e2e/lab"
+	"github.com/etcd-restore/etcd-restore/test/schematest"
 )
 
 // What was there at the snapshot is back, what came later is gone, controllers act, an
@@ -25,8 +25,8 @@ func TestRestore(t *testing.T) {
 	t.Logf("the API server was not ready for %.1f s", s.ready.Downtime(began).Seconds())
 	dir := s.requireMoved(t)
 	s.requireKubeadm(t, dir)
-	requireJSON(t, s.run(t, "status", "-o", "json"))
-	requireJSON(t, s.run(t, "runs", "-o", "json"))
+	requireJSON(t, "NodeStatus", s.run(t, "status", "-o", "json"))
+	requireJSON(t, "NodeRunList", s.run(t, "runs", "-o", "json"))
 
 	t.Run("twice", func(t *testing.T) {
 		s.save(t)
@@ -105,10 +105,9 @@ func (s *scene) requireKubeadm(t *testing.T, dir string) {
 	}
 }
 
-func requireJSON(t *testing.T, r lab.Result) {
+// requireJSON wants a result that is as its schema says.
+func requireJSON(t *testing.T, kind string, r lab.Result) {
 	t.Helper()
 	requireCode(t, done, r)
-	if !json.Valid([]byte(r.Stdout)) {
-		t.Errorf("not JSON:\n%s", r.Stdout)
-	}
+	schematest.Require(t, kind, r.Stdout)
 }

@@ -58,7 +58,7 @@ func (f *fleet) planByHand(t *testing.T) {
 		plan = append(plan, "--member", n.Name+"=https://"+n.Address(t)+":2380")
 	}
 	made := f.run(t, plan...)
-	requireCode(t, done, made)
+	requireJSON(t, "NodePlan", made)
 	content := f.node.Read(t, snapshot)
 	for _, n := range f.Nodes() {
 		n.Write(t, snapshot, content, 0o600)

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/etcd-restore/etcd-restore/test/schematest"
 )
 
 // makeMarket makes a namespace with a workload on a volume, and what it needs; a custom
@@ -157,6 +159,7 @@ func requireActions(t *testing.T, report string, none ...string) {
 	var r struct {
 		Objects []struct{ Action, Resource, Name, Reason string }
 	}
+	schematest.Require(t, "Undo", report)
 	must(t, json.Unmarshal([]byte(report), &r))
 	if len(r.Objects) == 0 {
 		t.Error("no objects")

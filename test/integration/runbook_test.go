@@ -21,10 +21,11 @@ import (
 type runbook struct {
 	t     *testing.T
 	dir   string   // where they are pasted
-	path  string   // PATH, with our program and etcdctl
+	bin   string   // our program, first on PATH
 	names []string // NAME='value', or export NAME='value', instead of the block that sets the names
 	steps []string
 	check []string
+	all   []string // steps and checks, as they stand on the page
 }
 
 var block = regexp.MustCompile("(?ms)^```sh( setup| check)?\n(.*?)^```$")
@@ -36,27 +37,36 @@ func openRunbook(t *testing.T, page string, names map[string]string) *runbook {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &runbook{t: t, dir: t.TempDir()}
+	r := &runbook{t: t, dir: t.TempDir(), bin: t.TempDir()}
 	for _, m := range block.FindAllStringSubmatch(string(text), -1) {
 		switch m[1] {
 		case " setup":
 			r.setNames(m[2], names)
+			continue
 		case " check":
 			r.check = append(r.check, m[2])
 		default:
 			r.steps = append(r.steps, m[2])
 		}
+		r.all = append(r.all, m[2])
 	}
 	if len(r.steps) == 0 || len(r.check) == 0 || len(r.names) == 0 {
 		t.Fatalf("%s has %d steps, %d checks and sets %d names", page, len(r.steps), len(r.check), len(r.names))
 	}
-	bin := t.TempDir()
 	wrapper := fmt.Sprintf("#!/bin/sh\n%s=1 exec %s \"$@\"\n", asCommand, os.Args[0])
-	if err := os.WriteFile(filepath.Join(bin, "etcdctl-snapshot-x"), []byte(wrapper), 0o700); err != nil {
+	if err := os.WriteFile(filepath.Join(r.bin, "etcdctl-snapshot-x"), []byte(wrapper), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	r.path = bin + ":" + filepath.Dir(etcdtest.Binary(t, etcdtest.V37, "etcdctl")) + ":" + os.Getenv("PATH")
+	r.install("etcdctl", etcdtest.V37)
 	return r
+}
+
+// install puts a program of etcd on PATH.
+func (r *runbook) install(program string, v etcdtest.Version) {
+	r.t.Helper()
+	if err := os.Symlink(etcdtest.Binary(r.t, v, program), filepath.Join(r.bin, program)); err != nil {
+		r.t.Fatal(err)
+	}
 }
 
 func (r *runbook) setNames(setup string, values map[string]string) {
@@ -81,6 +91,13 @@ func mayBeEmpty() []string {
 func (r *runbook) follow() string {
 	r.t.Helper()
 	return r.paste(r.steps)
+}
+
+// followAll pastes the checks, too, where they stand: servers that a page starts end
+// with its shell.
+func (r *runbook) followAll() string {
+	r.t.Helper()
+	return r.paste(r.all)
 }
 
 // verify pastes the checks, which must find so many members, all healthy and with
@@ -110,12 +127,13 @@ var hashed = regexp.MustCompile(`(?m)^http\S+, ([0-9]+)\b`)
 
 func (r *runbook) paste(blocks []string) string {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(r.t.Context(), 2*time.Minute)
 	defer cancel()
-	script := "set -e\n" + strings.Join(r.names, "\n") + "\n" + strings.Join(blocks, "\n")
+	const begin = "set -e\ntrap 'kill $! 2>/dev/null || :' EXIT\n" // nothing in the background outlives it
+	script := begin + strings.Join(r.names, "\n") + "\n" + strings.Join(blocks, "\n")
 	cmd := exec.CommandContext(ctx, "sh", "-c", script)
 	cmd.Dir = r.dir
-	cmd.Env = append(os.Environ(), "PATH="+r.path)
+	cmd.Env = append(os.Environ(), "PATH="+r.bin+":"+os.Getenv("PATH"))
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		r.t.Fatalf("%v in\n%s\nprinted\n%s", err, script, out)
