@@ -28,6 +28,7 @@ func Results() map[string]any {
 		"NodeRunList":        runList{},
 		"NodeSnapshot":       savedReport{},
 		"NodeStatus":         nodeStatus{},
+		"Place":              place{},
 		"Prune":              pruneReport{},
 		"RejoinPlan":         noderejoin.Plan{},
 		"RestoreReport":      incident{},
