@@ -110,7 +110,7 @@ func phaseWords(phase string) string {
 		"upload":  "snapshot and plan onto all nodes",
 		"stage":   "the new data are made beside the old, which still serve",
 		"go":      "all nodes are told to go on",
-		"restore": "the nodes work by themselves; Ctrl-C only stops watching",
+		"restore": "by the nodes alone; Ctrl-C ends only the watching",
 		"back":    "all nodes are told to go back",
 	}[phase]
 }
