@@ -142,7 +142,7 @@ func TestHelp(t *testing.T) {
 		args        []string
 		has, hasNot []string
 	}{
-		"root":   {nil, []string{"node", "version", "EXIT STATUS", "130  interrupted", "--output"}, []string{"--kubeconfig"}},
+		"root":   {[]string{"--help"}, []string{"node", "version", "EXIT STATUS", "130  interrupted", "--output"}, []string{"--kubeconfig"}},
 		"node":   {[]string{"node"}, []string{"status", "save", "runs", "--rootfs"}, []string{"--kubeconfig"}},
 		"status": {[]string{"node", "status", "--help"}, []string{"EXIT STATUS", "Examples:", "-o json"}, []string{"--context"}},
 		"save":   {[]string{"node", "save", "-h"}, []string{"--from SOURCE", "--tail WHAT", "--force", "EXIT STATUS"}, []string{"--context"}},

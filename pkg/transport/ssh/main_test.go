@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"slices"
 	"strconv"
 	"syscall"
@@ -28,7 +29,10 @@ func TestMain(m *testing.M) {
 		if _, err := detached.Enter(os.Args[2], os.Args[3], os.Getenv(detached.NotifySocket)); err != nil {
 			os.Exit(1)
 		}
-		select {} // until its machine goes
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		<-ctx.Done() // or until its machine goes
+		stop()
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
