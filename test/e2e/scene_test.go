@@ -17,7 +17,7 @@ import (
 const snapshot = "/root/snap.db"
 
 // scene is a cluster of one node with a workload, an informer that runs all the time,
-// and the question ten times a second whether the API server is ready.
+// and the question five times a second whether the API server is ready.
 type scene struct {
 	*lab.Lab
 	node      *lab.Node

@@ -12,7 +12,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Readiness asks an API server's /readyz ten times a second, each time over a new
+// Readiness asks an API server's /readyz five times a second, each time over a new
 // connection, from Watch to Close.
 type Readiness struct {
 	url  string
@@ -61,7 +61,7 @@ func (r *Readiness) Close() {
 
 func (r *Readiness) ask(ctx context.Context) {
 	defer close(r.done)
-	tick := time.NewTicker(100 * time.Millisecond)
+	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		at := time.Now()
