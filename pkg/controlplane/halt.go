@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -133,29 +130,11 @@ func (n *Node) stopAndRemove(ctx context.Context, p cri.Pod, grace time.Duration
 // was in for a moment. One that does not forget is started again. What it left running
 // in that moment is nobody's then, and is stopped, too.
 func (n *Node) release(ctx context.Context, pods []Pod) error {
-	limited, cancel := context.WithTimeout(ctx, releaseTime)
-	defer cancel()
-	for {
-		if err := n.stopInOrder(ctx, pods); err != nil {
-			return err
-		}
+	released, err := n.settle(ctx, pods, releaseTime, func() (bool, error) {
 		held, err := n.held(pods)
-		if err != nil {
-			return err
-		}
-		if len(held) == 0 {
-			if err := pause(ctx, settleTime); err != nil {
-				return err
-			}
-			if found, err := n.Find(ctx, pods...); err == nil && len(found) == 0 {
-				return nil
-			}
-		}
-		if pause(limited, tick) != nil {
-			break
-		}
-	}
-	if err := ctx.Err(); err != nil {
+		return len(held) > 0, err
+	})
+	if err != nil || released {
 		return err
 	}
 	if err := n.RestartKubelet(ctx); err != nil {
@@ -164,27 +143,31 @@ func (n *Node) release(ctx context.Context, pods []Pod) error {
 	return n.stopInOrder(ctx, pods)
 }
 
-// held are the folders of pods that the kubelet has not forgotten. The UID of a static
-// pod is a hash, without the dashes that an API server puts into one.
-func (n *Node) held(pods []Pod) ([]string, error) {
-	entries, err := os.ReadDir(n.podDirs())
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	} else if err != nil {
-		return nil, err
-	}
-	var held []string
-	for _, e := range entries {
-		if strings.Contains(e.Name(), "-") {
-			continue
+// settle stops pods until nothing of them is left and the kubelet holds none of them, or
+// until the time is up.
+func (n *Node) settle(ctx context.Context, pods []Pod, most time.Duration, holds func() (bool, error)) (settled bool, err error) {
+	limited, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	for {
+		if err := n.stopInOrder(ctx, pods); err != nil {
+			return false, err
 		}
-		for _, p := range pods {
-			if there, _ := exists(filepath.Join(n.podDirs(), e.Name(), "containers", p.Component)); there {
-				held = append(held, e.Name())
+		held, err := holds()
+		if err != nil {
+			return false, err
+		}
+		if !held {
+			if err := pause(ctx, settleTime); err != nil {
+				return false, err
+			}
+			if found, err := n.Find(ctx, pods...); err == nil && len(found) == 0 {
+				return true, nil
 			}
 		}
+		if pause(limited, tick) != nil {
+			return false, ctx.Err()
+		}
 	}
-	return held, nil
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -41,7 +41,8 @@ type machine struct {
 	hollow   map[string]bool
 	behind   time.Duration // from a manifest to its pod, whatever becomes of the manifest
 	coming   map[string]bool
-	broken   error // why it does not start again
+	loaded   time.Duration // from the folder of a pod to its sandbox, whatever becomes of the manifest
+	broken   error         // why it does not start again
 
 	// How the runtime behaves.
 	refusals map[string]int  // how often it refuses to remove a pod, by component
@@ -54,6 +55,9 @@ type held struct {
 	component string
 	file      string
 	gone      time.Time // when it was noticed that nothing runs
+	ending    bool      // its manifest was gone once: it ends, even if that is there again
+	making    bool      // its sandbox is being made
+	killed    time.Time
 }
 
 func newMachine(t *testing.T) *machine {
@@ -103,7 +107,8 @@ func (m *machine) sync() {
 	defer m.mu.Unlock()
 	there := m.manifests()
 	for uid, h := range m.held {
-		if there[uid] == "" && !m.deaf {
+		if h.ending || there[uid] == "" && !m.deaf {
+			h.ending = true
 			m.end(uid, h)
 		}
 	}
@@ -116,7 +121,7 @@ func (m *machine) sync() {
 		if m.behind > 0 {
 			if !m.coming[uid] {
 				m.coming[uid] = true
-				time.AfterFunc(m.behind, func() { m.set(func() { m.take(uid, component, file) }) })
+				time.AfterFunc(m.behind, func() { m.set(func() { m.take(uid, component, file); delete(m.coming, uid) }) })
 			}
 			continue
 		}
@@ -166,23 +171,45 @@ func (m *machine) busy(file string) bool {
 }
 
 func (m *machine) take(uid, component, file string) {
-	m.hold(uid, component, file)
-	if !m.runs(uid) {
-		m.start(uid, component)
+	h := &held{component: component, file: file}
+	m.held[uid] = h
+	m.makeDir(uid)
+	if m.runs(uid) {
+		m.makeDir(uid, "containers", component)
+		return
 	}
+	begin := func() {
+		h.making = false
+		m.start(uid, component)
+		m.makeDir(uid, "containers", component)
+	}
+	if m.loaded == 0 {
+		begin()
+		return
+	}
+	h.making = true
+	time.AfterFunc(m.loaded, func() { m.set(begin) })
 }
 
-func (m *machine) hold(uid, component, file string) {
-	m.held[uid] = &held{component: component, file: file}
-	if err := os.MkdirAll(filepath.Join(m.PodDirs, uid, "containers", component), 0o700); err != nil {
+func (m *machine) makeDir(path ...string) {
+	if err := os.MkdirAll(filepath.Join(append([]string{m.PodDirs}, path...)...), 0o700); err != nil {
 		m.bad = append(m.bad, err.Error())
 	}
 }
 
-// end stops what runs of a pod whose manifest is gone, and then forgets it.
+// end stops what runs of a pod whose manifest is gone, and then forgets it. It leaves a
+// container half a minute to end.
 func (m *machine) end(uid string, h *held) {
+	if h.making {
+		return
+	}
 	if m.runs(uid) {
-		m.kill(func(p cri.Pod) bool { return p.UID == uid })
+		if h.killed.IsZero() {
+			h.killed = time.Now()
+		}
+		if !m.tough[h.component] || time.Since(h.killed) > 30*time.Second {
+			m.kill(func(p cri.Pod) bool { return p.UID == uid })
+		}
 		return
 	}
 	if m.again[h.component] > 0 {

@@ -17,13 +17,17 @@ var errNoSandbox = errors.New("the kubelet makes no pod of its manifest")
 // Start puts the manifests of pods in and waits until their containers run. Whether
 // they serve is another question.
 func (n *Node) Start(ctx context.Context, pods ...Pod) error {
+	before, err := n.folders()
+	if err != nil {
+		return err
+	}
 	for _, p := range pods {
 		if err := n.PutIn(p); err != nil {
 			return err
 		}
 	}
 	for _, p := range pods {
-		if err := n.begin(ctx, p); err != nil {
+		if err := n.begin(ctx, p, before); err != nil {
 			return fmt.Errorf("%s %w: %w", p.Component, ErrNotStarted, err)
 		}
 	}
@@ -32,30 +36,38 @@ func (n *Node) Start(ctx context.Context, pods ...Pod) error {
 
 // begin waits until a pod runs. If the kubelet does not take it up, its manifest is
 // taken out and put in once more; then the kubelet itself is started again.
-func (n *Node) begin(ctx context.Context, p Pod) error {
-	err := n.appear(ctx, p, appearTime)
+func (n *Node) begin(ctx context.Context, p Pod, before folders) error {
+	err := n.appear(ctx, p, before, appearTime)
 	if !errors.Is(err, errNoSandbox) {
 		return err
 	}
-	if err := n.again(ctx, p, func(ctx context.Context) error { return pause(ctx, settleTime) }); err != nil {
+	if err := n.again(ctx, p, before, func(context.Context) error { return nil }); err != nil {
 		return err
 	}
-	if err = n.appear(ctx, p, appearTime); !errors.Is(err, errNoSandbox) {
+	if err = n.appear(ctx, p, before, appearTime); !errors.Is(err, errNoSandbox) {
 		return err
 	}
-	if err := n.again(ctx, p, n.RestartKubelet); err != nil {
+	if err := n.again(ctx, p, before, n.RestartKubelet); err != nil {
 		return err
 	}
-	return n.appear(ctx, p, restartTime)
+	return n.appear(ctx, p, before, restartTime)
 }
 
 // again takes a manifest out, does something meanwhile, and puts it in, come what may:
-// a kubelet that somebody mends later finds it there.
-func (n *Node) again(ctx context.Context, p Pod, meanwhile func(context.Context) error) error {
+// a kubelet that somebody mends later finds it there. What the kubelet has begun of it
+// ends before: a pod that is being ended runs for a while, and would be taken for the new
+// one.
+func (n *Node) again(ctx context.Context, p Pod, before folders, meanwhile func(context.Context) error) error {
 	if err := n.TakeOut(p); err != nil {
 		return err
 	}
-	err := n.stop(ctx, []Pod{p})
+	_, err := n.settle(ctx, []Pod{p}, containerTime, func() (bool, error) {
+		held, err := n.held([]Pod{p})
+		if err != nil || len(held) > 0 {
+			return true, err
+		}
+		return n.atWork(before)
+	})
 	if err == nil {
 		err = meanwhile(ctx)
 	}
@@ -63,9 +75,9 @@ func (n *Node) again(ctx context.Context, p Pod, meanwhile func(context.Context)
 }
 
 // appear waits until a container of the pod runs. The sandbox must be there in the
-// given time, the container some time later. A runtime that does not answer may do so
-// a moment later.
-func (n *Node) appear(ctx context.Context, p Pod, sandbox time.Duration) error {
+// given time, or some time later if the kubelet is at it, and so the container. A runtime
+// that does not answer may do so a moment later.
+func (n *Node) appear(ctx context.Context, p Pod, before folders, sandbox time.Duration) error {
 	begun := time.Now()
 	for {
 		found, err := n.Find(ctx, p)
@@ -80,8 +92,11 @@ func (n *Node) appear(ctx context.Context, p Pod, sandbox time.Duration) error {
 		case s == cri.Running:
 			return nil
 		case s == cri.Unknown: // no sandbox
-			if waited > sandbox {
-				return errNoSandbox
+			if waited <= sandbox {
+				break
+			}
+			if busy, err := n.atWork(before); err != nil || !busy || waited > sandbox+containerTime {
+				return errors.Join(errNoSandbox, err)
 			}
 		case waited > sandbox+containerTime:
 			return hint.New(errors.New("its pod is there, but no container runs in it"), "look why: journalctl -u kubelet -n 50; crictl ps -a --name %s", p.Component)

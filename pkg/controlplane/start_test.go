@@ -72,6 +72,36 @@ func TestStart(t *testing.T) {
 	}
 }
 
+// A node that is so busy that a sandbox takes its time: what Start says runs goes on to
+// run. A pod whose manifest was taken out meanwhile is ended once it runs, and an API
+// server takes half a minute for that.
+func TestStartOnABusyNode(t *testing.T) {
+	t.Parallel()
+	for _, loaded := range []time.Duration{2500 * time.Millisecond, 3 * time.Second, 5 * time.Second, 20 * time.Second} {
+		for _, behind := range []time.Duration{0, 2 * time.Second, 3200 * time.Millisecond, 4 * time.Second} {
+			t.Run(loaded.String()+" and "+behind.String(), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					m := stopped(t)
+					m.set(func() { m.loaded, m.behind, m.tough["kube-apiserver"] = loaded, behind, true })
+					must(t, m.Start(t.Context(), pod("kube-apiserver"), pod("kube-scheduler")))
+					time.Sleep(time.Minute)
+					if diff := cmp.Diff([]string{"kube-apiserver", "kube-scheduler"}, m.running()); diff != "" {
+						t.Error(diff)
+					}
+					if got := m.happened("restart"); got != 0 {
+						t.Errorf("the kubelet was started again %d times", got)
+					}
+					if got := m.happened("start kube-apiserver"); behind == 0 && got != 2 {
+						t.Errorf("the API server was started %d times, not once before and once again", got)
+					}
+					m.well(t)
+				})
+			})
+		}
+	}
+}
+
 // What runs already is left alone.
 func TestStartTwice(t *testing.T) {
 	t.Parallel()
