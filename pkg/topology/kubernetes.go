@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/etcd-restore/etcd-restore/pkg/kubeadm"
+	"github.com/etcd-restore/etcd-restore/pkg/staticpod"
 )
 
 // How kubeadm labels what is of the control plane.
@@ -61,9 +62,22 @@ func kubeNode(n *corev1.Node) KubeNode {
 }
 
 func etcdPod(p *corev1.Pod) EtcdPod {
-	return EtcdPod{Name: p.Name, Node: p.Spec.NodeName, Ready: slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
+	e := EtcdPod{Name: p.Name, Node: p.Spec.NodeName, Ready: slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
 		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
 	})}
+	for _, c := range p.Spec.Containers {
+		container := staticpod.Container{Command: c.Command, Args: c.Args, EnvFrom: len(c.Env)+len(c.EnvFrom) > 0}
+		flags, err := container.EtcdFlags()
+		if err != nil {
+			continue // of another program
+		}
+		name, nameErr := flags.Get("name")
+		peer, peerErr := flags.Get("initial-advertise-peer-urls")
+		if nameErr == nil && peerErr == nil {
+			e.Member, e.PeerURL = name.Value, peer.Value
+		}
+	}
+	return e
 }
 
 // readConfig reads what matters here of a ClusterConfiguration.

@@ -73,6 +73,10 @@ type EtcdPod struct {
 	Name  string `json:"name"`
 	Node  string `json:"node"`
 	Ready bool   `json:"ready"`
+
+	// As its flags say, empty if they do not.
+	Member  string `json:"member,omitempty"`
+	PeerURL string `json:"peerURL,omitempty"`
 }
 
 // Choice is what a person says where the sources disagree.

@@ -39,8 +39,9 @@ needs one is left out. Nothing is changed.
 
   # cp3 is down, and was left out of the restore
   kubectl etcd-restore check --ssh root@cp1 --ssh root@cp2 --exclude-node cp3`,
-		Args:        oneRun,
-		Annotations: map[string]string{annotationCluster: ""},
+		Args:              oneRun,
+		Annotations:       map[string]string{annotationCluster: ""},
+		ValidArgsFunction: completeOnce(o.completeRuns()),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.Validate(); err != nil {
 				return verb.UsageError(cmd, err)
@@ -49,6 +50,9 @@ needs one is left out. Nothing is changed.
 		},
 	}
 	o.AddFlags(cmd.Flags())
+	if err := o.registerCompletion(cmd); err != nil {
+		panic(err) // a flag that does not exist: found by any test that makes the command
+	}
 	return cmd
 }
 

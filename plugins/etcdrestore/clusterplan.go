@@ -102,6 +102,7 @@ func (o *ClusterPlanOptions) AddFlags(fs *pflag.FlagSet) {
 
 func (o *ClusterPlanOptions) registerCompletion(cmd *cobra.Command) error {
 	return errors.Join(
+		o.ClusterOptions.registerCompletion(cmd),
 		cmd.RegisterFlagCompletionFunc("data-dir-mode", cobra.FixedCompletions(modes(), cobra.ShellCompDirectiveNoFileComp)),
 		cmd.RegisterFlagCompletionFunc("ignore-preflight-errors", cobra.FixedCompletions(append(preflight.Names(), preflight.All), cobra.ShellCompDirectiveNoFileComp)),
 	)

@@ -30,8 +30,9 @@ A run that no node was let go on with goes on if all its nodes are ready to. If
 they are not it is given up, with nothing stopped.
 
 ` + exitcode.Help(exitcode.All()...),
-		Example: `  kubectl etcd-restore resume --ssh root@cp1 --ssh root@cp2 --ssh root@cp3`,
-		Args:    oneRun,
+		Example:           `  kubectl etcd-restore resume --ssh root@cp1 --ssh root@cp2 --ssh root@cp3`,
+		Args:              oneRun,
+		ValidArgsFunction: completeOnce(o.completeRuns()),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.Validate(); err != nil {
 				return verb.UsageError(cmd, err)

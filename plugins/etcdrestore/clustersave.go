@@ -63,7 +63,11 @@ the secrets of the cluster: only you may read it, and no copy stays on the node.
 		},
 	}
 	o.AddFlags(cmd.Flags())
-	if err := cmd.RegisterFlagCompletionFunc("tail", cobra.FixedCompletions(tails(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
+	err := errors.Join(
+		o.ClusterOptions.registerCompletion(cmd),
+		cmd.RegisterFlagCompletionFunc("tail", cobra.FixedCompletions(tails(), cobra.ShellCompDirectiveNoFileComp)),
+	)
+	if err != nil {
 		panic(err) // a flag that does not exist: found by any test that makes the command
 	}
 	return cmd

@@ -47,6 +47,9 @@ down, unfinished, external or unknown.
 		},
 	}
 	o.AddFlags(cmd.Flags())
+	if err := o.registerCompletion(cmd); err != nil {
+		panic(err) // a flag that does not exist: found by any test that makes the command
+	}
 	return cmd
 }
 

@@ -52,8 +52,9 @@ for the same: both must be of one cluster. Nothing is changed. The exit code is
 
   # For a script
   kubectl etcd-restore diff monday.db tuesday.db -o name`,
-		Annotations: map[string]string{annotationCluster: ""},
-		Args:        func(cmd *cobra.Command, args []string) error { return usageOf(cmd, o.take(args)) },
+		Annotations:       map[string]string{annotationCluster: ""},
+		Args:              func(cmd *cobra.Command, args []string) error { return usageOf(cmd, o.take(args)) },
+		ValidArgsFunction: o.completeArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.Validate(); err != nil {
 				return verb.UsageError(cmd, err)
@@ -62,7 +63,11 @@ for the same: both must be of one cluster. Nothing is changed. The exit code is
 		},
 	}
 	o.AddFlags(cmd.Flags())
-	if err := cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(diffForms(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
+	err := errors.Join(
+		cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(diffForms(), cobra.ShellCompDirectiveNoFileComp)),
+		cmd.RegisterFlagCompletionFunc("namespace", o.objects().completeNamespaces),
+	)
+	if err != nil {
 		panic(err) // a flag that does not exist: found by any test that makes the command
 	}
 	return cmd
@@ -113,6 +118,18 @@ func (o *DiffOptions) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.Config, providerConfigFlag, "", "`FILE` that the kube-apiserver has its keys from")
 	fs.StringVar(&o.Prefix, "etcd-prefix", "", "`PREFIX` of all keys, if the API servers have that flag (default: found out)")
 	fs.BoolVar(&o.ShowSecrets, "show-secrets", false, "show the data of Secrets")
+}
+
+// completeArgs offers resources behind what is compared.
+func (o *DiffOptions) completeArgs(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) == 0 || len(args) == 1 && !o.Live && len(o.Endpoints) == 0 {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	return o.objects().completeResources(args[0])(cmd, args, begun)
+}
+
+func (o *DiffOptions) objects() *ObjectsOptions {
+	return &ObjectsOptions{Options: o.Options, Prefix: o.Prefix}
 }
 
 // take reads the arguments. Only the flags tell whether the second one is a file.

@@ -56,6 +56,7 @@ The data of Secrets are masked unless there is --show-secrets.
 			}
 			return nil
 		},
+		ValidArgsFunction: o.completeArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.Validate(); err != nil {
 				return verb.UsageError(cmd, err)
@@ -67,7 +68,11 @@ The data of Secrets are masked unless there is --show-secrets.
 	o.print.AddFlags(cmd)
 	cmd.Flags().Lookup("output").Usage = "`FORM`: yaml, json, name, jsonpath=TEMPLATE, go-template=TEMPLATE, raw and others of kubectl's (default: yaml)"
 	forms := append(o.print.AllowedFormats(), raw)
-	if err := cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(forms, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+	err := errors.Join(
+		cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(forms, cobra.ShellCompDirectiveNoFileComp)),
+		cmd.RegisterFlagCompletionFunc("namespace", o.completeNamespaces),
+	)
+	if err != nil {
 		panic(err) // a flag that does not exist: found by any test that makes the command
 	}
 	return cmd
@@ -91,6 +96,18 @@ func (o *GetOptions) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVarP(o.Namespace, "namespace", "n", "", "the `NAMESPACE` of the object")
 	fs.BoolVar(&o.ForApply, "for-apply", false, "leave out what stands in the way of kubectl apply")
 	fs.BoolVar(&o.ShowSecrets, "show-secrets", false, "print the data of Secrets")
+}
+
+func (o *GetOptions) completeArgs(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	switch {
+	case len(args) == 0:
+		return nil, cobra.ShellCompDirectiveDefault
+	case len(args) == 1:
+		return o.completeChoice(args[0])(cmd, args, begun)
+	case len(args) == 2 && !strings.Contains(args[1], "/"):
+		return o.completeNames(args[0], args[1], "")(cmd, args, begun)
+	}
+	return nil, cobra.ShellCompDirectiveNoFileComp
 }
 
 // take reads the arguments.

@@ -45,6 +45,12 @@ There are no secrets in it, but names and addresses.
 			}
 			return nil
 		},
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			if len(args) == 1 { // FILE
+				return nil, cobra.ShellCompDirectiveDefault
+			}
+			return completeOnce(o.completeRuns())(cmd, args, begun)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.Validate(); err != nil {
 				return verb.UsageError(cmd, err)

@@ -53,6 +53,7 @@ and one that is damaged, or is no object, with what is wrong with it.
 			}
 			return nil
 		},
+		ValidArgsFunction: o.completeArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Snapshot, o.Resources = args[0], strings.Join(args[1:], "")
 			if err := o.Validate(); err != nil {
@@ -93,9 +94,20 @@ func lsForms() []string { return []string{string(JSON), string(YAML), "name", wi
 
 func (o *LsOptions) registerCompletion(cmd *cobra.Command) error {
 	return errors.Join(
+		cmd.RegisterFlagCompletionFunc("namespace", o.completeNamespaces),
 		cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(lsForms(), cobra.ShellCompDirectiveNoFileComp)),
 		cmd.RegisterFlagCompletionFunc("sort-by", cobra.FixedCompletions([]string{"name", "size", "age", "count"}, cobra.ShellCompDirectiveNoFileComp)),
 	)
+}
+
+func (o *LsOptions) completeArgs(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	switch len(args) {
+	case 0:
+		return nil, cobra.ShellCompDirectiveDefault
+	case 1:
+		return completeList(o.completeResources(args[0]))(cmd, args, begun)
+	}
+	return nil, cobra.ShellCompDirectiveNoFileComp
 }
 
 // orders are what --sort-by may be.

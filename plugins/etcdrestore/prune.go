@@ -26,7 +26,8 @@ name of a run on one of the nodes.
 ` + exitcode.Help(exitcode.OK, exitcode.Failed, exitcode.BadUsage, exitcode.Refused),
 		Example: `  # What is kept on which node, and what of it may go
   kubectl etcd-restore prune --ssh root@cp1 --ssh root@cp2 --ssh root@cp3`,
-		Annotations: map[string]string{annotationCluster: ""},
+		Annotations:       map[string]string{annotationCluster: ""},
+		ValidArgsFunction: o.completeRuns(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.Validate(); err != nil {
 				return verb.UsageError(cmd, err)

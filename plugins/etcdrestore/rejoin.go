@@ -45,6 +45,7 @@ follows, and given again it goes on with what was interrupted.
 			}
 			return nil
 		},
+		ValidArgsFunction: completeOnce(o.completeNodes()),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.Validate(); err != nil {
 				return verb.UsageError(cmd, err)

@@ -70,6 +70,7 @@ had finished. Status is not put back.
 			o.Snapshot, o.Chosen = args[0], args[1:]
 			return nil
 		},
+		ValidArgsFunction: o.completeArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.Validate(); err != nil {
 				return verb.UsageError(cmd, err)
@@ -78,7 +79,17 @@ had finished. Status is not put back.
 		},
 	}
 	o.AddFlags(cmd.Flags())
+	if err := cmd.RegisterFlagCompletionFunc("namespace", o.completeNamespaces); err != nil {
+		panic(err) // a flag that does not exist: found by any test that makes the command
+	}
 	return cmd
+}
+
+func (o *UndoOptions) completeArgs(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	return o.completeChoice(args[0])(cmd, args, begun)
 }
 
 // UndoOptions are the flags of undo.

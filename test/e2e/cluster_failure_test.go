@@ -63,6 +63,7 @@ func (f *fleet) testFails(t *testing.T) {
 			return
 		}
 	}
+	t.Run("completion", f.testCompletionOverSSH)
 	t.Run("a kubelet is stopped", func(t *testing.T) {
 		n.Kubelet(t, "stop")
 		requireCode(t, refused, f.cluster(t, f.overSSH("run", f.work.Path(fromCP1), "--yes")...))
@@ -126,7 +127,7 @@ func holdDatabase(t *testing.T, f *fleet, n *lab.Node) func() {
 // loseParked removes etcd's manifest from where it is kept while it is out.
 func loseParked(t *testing.T, f *fleet, n *lab.Node) func() {
 	t.Helper()
-	found := strings.Fields(n.Shell(t, `find /etc/kubernetes -name etcd.yaml -type f -not -path '*/manifests/*'`))
+	found := strings.Fields(n.Shell(t, `find /etc/kubernetes/etcd-restore -name etcd.yaml -type f`))
 	if len(found) != 1 {
 		t.Fatalf("etcd's manifest is at %v", found)
 	}

@@ -61,6 +61,7 @@ func (f *fleet) testRestored(t *testing.T) {
 			t.Errorf("it says\n%s", r.Stdout)
 		}
 	})
+	t.Run("completion", func(t *testing.T) { f.testCompletion(t, run) })
 	t.Run("report", func(t *testing.T) {
 		r := f.cluster(t, "report", run)
 		requireCode(t, done, r)

@@ -34,6 +34,8 @@ type Config struct {
 	ConfigFile string // of ssh; "" is its own
 	Sudo       bool   // the user is not root, and may sudo without a password
 	Program    transport.Program
+
+	OnlyIfThere bool // the program is not brought there: an ErrProgram if it is missing
 }
 
 // Node is a host with this program on it.

@@ -1,0 +1,47 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"strings"
+	"testing"
+)
+
+// completes asks what a shell would offer behind a line, without what it means.
+func (f *fleet) completes(t *testing.T, line ...string) (words []string) {
+	t.Helper()
+	r := f.cluster(t, append(append([]string{"__complete"}, line...), "")...)
+	requireCode(t, done, r)
+	for l := range strings.Lines(r.Stdout) {
+		if word, _, _ := strings.Cut(strings.TrimSpace(l), "\t"); !strings.HasPrefix(word, ":") {
+			words = append(words, word)
+		}
+	}
+	return words
+}
+
+// What the API server knows is offered, without a helper pod.
+func (f *fleet) testCompletion(t *testing.T, run string) {
+	var nodes, members []string
+	for _, n := range f.Nodes() {
+		nodes = append(nodes, n.Name)
+		members = append(members, n.Name+"=https://"+n.Address(t)+":2380")
+	}
+	requireEqual(t, "nodes", nodes, f.completes(t, "rejoin"))
+	requireEqual(t, "nodes to leave out", nodes, f.completes(t, "run", "--exclude-node"))
+	requireEqual(t, "members", members, f.completes(t, "plan", "--members"))
+	requireEqual(t, "names of members", nodes, f.completes(t, "plan", "--assert-destroyed"))
+	requireEqual(t, "runs", []string{run}, f.completes(t, "check"))
+	f.requireClean(t)
+}
+
+// What earlier runs have left on the nodes tells of them over ssh: the newest first.
+func (f *fleet) testCompletionOverSSH(t *testing.T) {
+	runs := f.completes(t, f.overSSH("rollback")...)
+	if len(runs) < 2 || runs[0] <= runs[1] {
+		t.Errorf("runs are %q", runs)
+	}
+	if report := f.completes(t, f.overSSH("report", runs[0])...); len(report) > 0 {
+		t.Errorf("behind a run there is %q", report)
+	}
+}
