@@ -275,6 +275,23 @@ func TestVerdict(t *testing.T) {
 			func(f *node.Facts) { f.Certificates[1].Bad = expired{} },
 			stateDegraded, "expired", "kubeadm certs renew etcd-peer",
 		},
+		"all expired, nobody troubled yet": {expire, stateDegraded, "expired", "kubeadm certs renew all"},
+		"all expired, etcd runs": {func(f *node.Facts) {
+			expire(f)
+			f.Live = node.Live{Err: errors.New("tls: expired certificate")}
+		}, stateDown, "nothing has to be restored", "kubeadm certs renew all\npkill "},
+		"all expired, etcd is down": {func(f *node.Facts) {
+			expire(f)
+			f.Live, f.Data.Running = node.Live{Err: errors.New("refused")}, false
+		}, stateDown, "certificates have expired", "systemctl restart kubelet"},
+		"all expired, the API server is down": {func(f *node.Facts) {
+			expire(f)
+			f.Runtime.Pods[1] = pod("kube-apiserver", cri.Container{State: cri.Exited})
+		}, stateDegraded, "the API server is not believed", "kubeadm certs renew all"},
+		"all expired, and no data": {func(f *node.Facts) {
+			expire(f)
+			f.Live, f.Data = node.Live{Err: errors.New("refused")}, node.Data{Err: fs.ErrNotExist}
+		}, stateDown, "no data", "node run SNAPSHOT"},
 		"stray file": {
 			func(f *node.Facts) {
 				f.Manifests.Findings = []staticpod.Finding{{File: "my old.yaml"}, {File: "etcd.yaml", Problem: staticpod.ProblemDuplicate}}
@@ -316,6 +333,15 @@ func TestVerdict(t *testing.T) {
 				t.Errorf("etcd's own manifest is to go: %v", v.Next)
 			}
 		})
+	}
+}
+
+// expire lets all certificates end an hour ago.
+func expire(f *node.Facts) {
+	for i := range f.Certificates {
+		leaf := &x509.Certificate{NotAfter: f.Time.Add(-time.Hour)}
+		c := &f.Certificates[i]
+		c.Certificate, c.Bad = &kubeadm.Certificate{Files: c.Files, Leaf: leaf}, expired{}
 	}
 }
 

@@ -35,7 +35,7 @@ type verdict struct {
 func judge(f *node.Facts, program string) verdict {
 	j := judgement{f, program + " node "}
 	for _, look := range []func() (verdict, bool){
-		j.unfinished, j.unseen, j.noManifest, j.etcdDown, j.kubeletDown, j.apiServerDown, j.blemished,
+		j.unfinished, j.unseen, j.noManifest, j.expired, j.etcdDown, j.kubeletDown, j.apiServerDown, j.blemished,
 	} {
 		if v, ok := look(); ok {
 			return v
@@ -230,11 +230,10 @@ func (j judgement) blemished() (verdict, bool) {
 	}
 	for _, c := range j.Certificates {
 		if err := first(c.Err, c.Bad); err != nil {
-			next := hintOf(err)
-			if !strings.HasPrefix(next, "run ") {
-				next = "kubeadm certs check-expiration"
+			if old := j.old(); len(old) > 1 {
+				return degraded(err.Error(), j.renew(old)...)
 			}
-			return degraded(err.Error(), strings.TrimPrefix(next, "run "))
+			return degraded(err.Error(), j.command(err))
 		}
 	}
 	if q := j.Etcd.Quota; q > 0 && float64(j.Data.DBSize) > fullAt*float64(q) {

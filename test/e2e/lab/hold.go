@@ -80,13 +80,13 @@ func (h *Hold) Release(t etcdtest.T) {
 // endSSH ends the server. Those who have come stay.
 func (n *Node) endSSH(t etcdtest.T) {
 	t.Helper()
-	n.Shell(t, `pkill -f "$1" || true; for i in {1..100}; do pgrep -f "$1" >/dev/null || exit 0; sleep 0.1; done; exit 1`, `^(sshd: )?/usr/sbin/sshd -D`)
+	n.Shell(t, `pkill -f "$1" || true; for i in {1..600}; do pgrep -f "$1" >/dev/null || exit 0; sleep 0.1; done; exit 1`, `^(sshd: )?/usr/sbin/sshd -D`)
 }
 
 func (n *Node) awaitSSH(t etcdtest.T) {
 	t.Helper()
 	address := n.Address(t)
-	err := Eventually(t.Context(), 10*time.Second, func(ctx context.Context) error {
+	err := Eventually(t.Context(), time.Minute, func(ctx context.Context) error {
 		r, err := n.Try(ctx, "bash", "-c", "exec 3<>/dev/tcp/"+address+"/22")
 		if err == nil && r.Code != 0 {
 			err = errors.New(strings.TrimSpace(r.Stderr))
