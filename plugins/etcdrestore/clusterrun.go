@@ -179,6 +179,9 @@ func (o *ClusterRunOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if !o.Yes {
+		fmt.Fprint(o.streams.ErrOut, work.report().stakes())
+	}
 	if err := o.confirm(ctx, "Stop the control plane on "+andList(work.plan.Names())+", and restore?"); err != nil {
 		return err
 	}
