@@ -118,6 +118,12 @@ func (r clusterResult) over() bool {
 
 func (r clusterResult) words() string {
 	var p page
+	if r.Check != nil { // what it comes to stands below, where the eye is
+		p.section("Checks")
+		for _, c := range r.Check.Results {
+			p.fold(fmt.Sprintf("  %-8s %-12s ", c.State, c.Check), "                        ", c.Evidence)
+		}
+	}
 	switch r.Outcome {
 	case string(journal.Complete):
 		p.section("Restored: run %s", r.Run)
@@ -134,12 +140,6 @@ func (r clusterResult) words() string {
 	}
 	if r.Outcome != string(journal.Complete) {
 		return p.String()
-	}
-	if r.Check != nil {
-		p.section("Checks")
-		for _, c := range r.Check.Results {
-			p.fold(fmt.Sprintf("  %-8s %-12s ", c.State, c.Check), "                        ", c.Evidence)
-		}
 	}
 	for _, name := range r.Excluded {
 		p.section("%s took no part: it must not boot with its old data. To bring it back:", name)
