@@ -34,7 +34,10 @@ func (o *ClusterOptions) done(ctx context.Context, nodes *Nodes, result *recover
 	}
 	switch {
 	case errors.Is(err, recovery.ErrNothingStopped):
-		fmt.Fprintf(o.streams.ErrOut, "What was sent to the nodes stays there for the next try. To remove it: %s\n", o.command("cleanup"))
+		var p page
+		p.line("What was sent to the nodes stays there for the next try. To remove it:")
+		p.command(o.command("cleanup"))
+		fmt.Fprint(o.streams.ErrOut, p.String())
 	case r.over():
 		o.sweep(context.WithoutCancel(ctx), nodes)
 	}
