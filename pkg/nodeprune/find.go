@@ -1,6 +1,8 @@
 package nodeprune
 
 import (
+	"cmp"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -108,7 +110,7 @@ func (f *finder) look(k known) error {
 			continue
 		}
 		if keep == "" && k.Name == f.newest && !f.named(k) {
-			keep = "it is what the newest run would go back to: name the run to remove it"
+			keep = fmt.Sprintf("it is what the newest run would go back to: name the run, %s, to remove it", cmp.Or(k.id, k.Name))
 		}
 		if err := f.add(Item{Kind: dir.kind, Run: k.Name, Path: path, Keep: keep}); err != nil {
 			return err

@@ -112,6 +112,7 @@ func (c *ControlPlane) mend() string {
 			pick(len(away), "it", "them"), pick(len(away), "it is", "they are"), pick(len(away), "it", "them"))
 		c.step(DoNote, "", "power on "+and(names(away))+", then")
 		c.step(DoStatus, "", "")
+		c.step(DoNote, "", "only if "+and(names(away))+" "+pick(len(away), "is", "are")+" gone for good")
 		for _, n := range away {
 			c.step(DoRemove, n.Name, n.Member.ID)
 		}

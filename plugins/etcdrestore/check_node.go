@@ -175,5 +175,8 @@ func (r checkReport) words() string {
 	for _, result := range r.Results {
 		p.fold(fmt.Sprintf("  %-8s %-12s ", result.State, result.Check), "                        ", result.Evidence)
 	}
+	if r.Err() == nil { // an error says the rest
+		p.section("All %s are well.", count(len(r.Results), "check"))
+	}
 	return p.String()
 }

@@ -128,7 +128,11 @@ func (o *ClusterPlanOptions) Run(ctx context.Context) error {
 		return err
 	}
 	if o.Format == Text || err == nil {
-		if err := o.print(o.streams.Out, work.report()); err != nil {
+		report := work.report()
+		if err == nil {
+			report.next = o.command("run " + output.Quote(o.Source) + o.decided())
+		}
+		if err := o.print(o.streams.Out, report); err != nil {
 			return err
 		}
 	}
@@ -146,7 +150,28 @@ type clusterWork struct {
 }
 
 func (w *clusterWork) report() clusterPlanReport {
-	return clusterPlanReport{w.plan, w.plane.Time, w.loss}
+	return clusterPlanReport{plan: w.plan, now: w.plane.Time, loss: w.loss}
+}
+
+// decided are the flags that decided what is planned, to be pasted.
+func (o *ClusterPlanOptions) decided() (flags string) {
+	add := func(flag string, values ...string) {
+		for _, v := range values {
+			flags += " --" + flag + " " + output.Quote(v)
+		}
+	}
+	add("exclude-node", o.ExcludeNode...)
+	add("assert-destroyed", o.Destroyed...)
+	add("ignore-preflight-errors", o.IgnorePreflight...)
+	for _, f := range []struct{ flag, value string }{{"members", o.Members}, {"snapshot", o.Snapshot}, {"data-dir-mode", o.Mode}} {
+		if o.given(f.flag) {
+			add(f.flag, f.value)
+		}
+	}
+	if o.SkipHashCheck {
+		flags += " --skip-hash-check"
+	}
+	return flags
 }
 
 // prepare goes to the nodes, makes the plan or reads it, and refuses what can be refused

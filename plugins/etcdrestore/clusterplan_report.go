@@ -20,6 +20,7 @@ type clusterPlanReport struct {
 	plan *recovery.Plan
 	now  time.Time
 	loss *objectLoss
+	next string // "": there is none, or who reads it is asked
 }
 
 // MarshalJSON is that of the plan.
@@ -41,9 +42,7 @@ func (r clusterPlanReport) words() string {
 	p.fact("lost", "%s", r.lost())
 	r.loss.print(&p)
 	p.section("On the nodes")
-	for _, name := range plan.Names() {
-		p.fact(name, "%s", onNode(plan.Nodes[name]))
-	}
+	r.each(&p, func(name string) string { return onNode(plan.Nodes[name]) })
 	p.section("It takes")
 	e := plan.Estimates
 	p.fact("downtime", "about %.0f s without any API server", e.DowntimeSeconds)
@@ -60,6 +59,31 @@ func (r clusterPlanReport) words() string {
 			p.command("  " + command)
 		}
 	}
+	if r.next != "" {
+		p.section("next:")
+		p.command(r.next)
+	}
+	return p.String()
+}
+
+// each has a line for each node, or one for all if all say the same.
+func (r clusterPlanReport) each(p *page, of func(name string) string) {
+	names := r.plan.Names()
+	same := !slices.ContainsFunc(names, func(name string) bool { return of(name) != of(names[0]) })
+	if same && len(names) > 1 {
+		p.fact("each", "%s", of(names[0]))
+		return
+	}
+	for _, name := range names {
+		p.fact(name, "%s", of(name))
+	}
+}
+
+// stakes are what a person weighs before the word to go, when the beginning of the plan
+// has scrolled away.
+func (r clusterPlanReport) stakes() string {
+	var p page
+	p.line("It loses %s. It takes about %.0f s without any API server.", r.lost(), r.plan.Estimates.DowntimeSeconds)
 	return p.String()
 }
 
@@ -103,17 +127,13 @@ func (r clusterPlanReport) checked(p *page) {
 	var order []said
 	by := map[said][]string{}
 	p.section("Checks")
+	r.each(p, func(name string) string { return tally(r.plan.Checks[name]) })
 	for _, name := range r.plan.Names() {
 		report := r.plan.Checks[name]
 		if report == nil {
-			p.fact(name, "not run")
 			continue
 		}
-		ok := 0
 		for _, c := range report.Results {
-			if c.Severity == preflight.OK {
-				ok++
-			}
 			if c.Severity == preflight.Warning || c.Severity == preflight.Error {
 				s := said{string(c.Severity), c.Check + ": " + c.What}
 				if !slices.Contains(order, s) {
@@ -122,11 +142,27 @@ func (r clusterPlanReport) checked(p *page) {
 				by[s] = append(by[s], name)
 			}
 		}
-		p.fact(name, "%d of %d are well", ok, len(report.Results))
 	}
 	for _, s := range order {
 		p.fact(s.severity, "%s: %s", strings.Join(by[s], ", "), s.text)
 	}
+}
+
+// tally counts what checks came to: who reads that not all are well must not have to guess
+// what the others are.
+func tally(r *preflight.Report) string {
+	if r == nil {
+		return "not run"
+	}
+	n := map[preflight.Severity]int{}
+	for _, c := range r.Results {
+		n[c.Severity]++
+	}
+	text := fmt.Sprintf("%d of %d are well", n[preflight.OK], len(r.Results))
+	if s := n[preflight.Skipped]; s > 0 {
+		text += fmt.Sprintf(", %d skipped", s)
+	}
+	return text
 }
 
 // andList is a list for a sentence.

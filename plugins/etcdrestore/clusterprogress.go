@@ -1,6 +1,7 @@
 package etcdrestore
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -29,7 +30,8 @@ type clusterProgress struct {
 	phase string
 	begun time.Time // of the phase, here
 	nodes map[string]*nodeProgress
-	drawn int // lines that stand on the terminal
+	block block  // on a terminal
+	rest  []byte // of what a hook has printed: the line that has no end yet
 }
 
 // nodeProgress is how far a node is.
@@ -41,12 +43,9 @@ type nodeProgress struct {
 }
 
 func newClusterProgress(o *Options, streams Streams, run string, names []string) *clusterProgress {
-	c := &clusterProgress{w: streams.ErrOut, mode: o.Progress, names: names, run: run, stop: make(chan struct{}), nodes: map[string]*nodeProgress{}, begun: time.Now()}
-	if c.mode == progress.Auto {
-		c.mode = progress.Plain
-		if iostreams.IsTerminal(streams.ErrOut) {
-			c.mode = progress.Bar
-		}
+	c := &clusterProgress{
+		w: streams.ErrOut, mode: o.Progress.On(streams.ErrOut), names: names, run: run, stop: make(chan struct{}),
+		nodes: map[string]*nodeProgress{}, begun: time.Now(), block: block{w: streams.ErrOut},
 	}
 	for _, name := range names {
 		c.nodes[name] = &nodeProgress{}
@@ -67,7 +66,7 @@ func (c *clusterProgress) tick() {
 			return
 		case <-t.C:
 			c.mu.Lock()
-			c.draw()
+			c.draw("")
 			c.mu.Unlock()
 		}
 	}
@@ -84,8 +83,8 @@ func (c *clusterProgress) Finish() {
 	c.idle.Wait()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.mode == progress.Bar && c.phase != "" {
-		c.draw()
+	if c.mode == progress.Bar {
+		c.draw(string(ended(c.rest)))
 	}
 }
 
@@ -100,7 +99,7 @@ func (c *clusterProgress) Phase(name string) {
 	case progress.Plain:
 		fmt.Fprintf(c.w, "%s: %s\n", name, phaseWords(name))
 	case progress.Bar:
-		c.draw()
+		c.draw("")
 	}
 }
 
@@ -108,9 +107,9 @@ func (c *clusterProgress) Phase(name string) {
 func phaseWords(phase string) string {
 	return map[string]string{
 		"upload":  "snapshot and plan onto all nodes",
-		"stage":   "the new data are made beside the old, which still serve",
+		"stage":   "the new data are made, the old still serve",
 		"go":      "all nodes are told to go on",
-		"restore": "by the nodes alone; Ctrl-C ends only the watching",
+		"restore": "Ctrl-C ends the watching, not the restore",
 		"back":    "all nodes are told to go back",
 	}[phase]
 }
@@ -161,7 +160,7 @@ func (c *clusterProgress) Node(s recovery.Status) {
 	case progress.Plain:
 		c.plain(before, s)
 	case progress.Bar:
-		c.draw()
+		c.draw("")
 	}
 }
 
@@ -204,41 +203,55 @@ func (c *clusterProgress) Hook(when string) {
 	c.say("hook " + when)
 }
 
+// Write takes what a hook prints. On a terminal it goes above what is redrawn, in whole
+// lines.
+func (c *clusterProgress) Write(text []byte) (int, error) {
+	if c.mode != progress.Bar {
+		return c.w.Write(text)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rest = append(c.rest, text...)
+	if end := bytes.LastIndexByte(c.rest, '\n') + 1; end > 0 {
+		c.draw(string(c.rest[:end]))
+		c.rest = c.rest[end:]
+	}
+	return len(text), nil
+}
+
+// ended is a line with its end.
+func ended(line []byte) []byte {
+	if len(line) == 0 {
+		return nil
+	}
+	return append(line, '\n')
+}
+
 // say writes a line above what is redrawn.
 func (c *clusterProgress) say(line string) {
 	switch c.mode {
 	case progress.JSON:
 		c.json(sayLine{"message", line})
-	case progress.None:
+	case progress.Bar:
+		c.draw(line + "\n")
 	default:
-		c.erase()
 		fmt.Fprintln(c.w, line)
 	}
 }
 
-func (c *clusterProgress) erase() {
-	if c.drawn > 0 {
-		fmt.Fprintf(c.w, "\x1b[%dA\r\x1b[J", c.drawn)
-		c.drawn = 0
+// draw writes the lines of all nodes where they stood before, and text above them. They
+// are as many as fit a small terminal; it is plain ASCII. What may have to give way to its
+// width stands last.
+func (c *clusterProgress) draw(text string) {
+	var lines []string
+	if c.phase != "" {
+		width := iostreams.Width(c.w, columns) - 1
+		lines = append(lines, cut(fmt.Sprintf("%s  %s %s: %s", c.run, c.phase, short4(time.Since(c.begun)), phaseWords(c.phase)), width))
+		for _, name := range c.names[:min(len(c.names), maxLines)] {
+			lines = append(lines, cut(c.line(name), width))
+		}
 	}
-}
-
-// draw writes the lines of all nodes where they stood before. They are as many as fit a
-// small terminal; it is plain ASCII.
-func (c *clusterProgress) draw() {
-	if c.phase == "" {
-		return
-	}
-	width := min(columns, iostreams.Width(c.w, columns)) - 1
-	lines := []string{fmt.Sprintf("%s  %s: %s  %s", c.run, c.phase, phaseWords(c.phase), short4(time.Since(c.begun)))}
-	for _, name := range c.names[:min(len(c.names), maxLines)] {
-		lines = append(lines, c.line(name))
-	}
-	c.erase()
-	for _, line := range lines {
-		fmt.Fprintln(c.w, cut(line, width))
-	}
-	c.drawn = len(lines)
+	_ = c.block.draw(text, lines) // progress that cannot be written is no reason to fail the work
 }
 
 // maxLines leaves room on a screen of 24 lines.
@@ -256,6 +269,8 @@ func (c *clusterProgress) line(name string) string {
 		text += fmt.Sprintf("%s/%s, not heard of for %s: %s", n.Phase, n.Step, short4(time.Since(n.LostSince)), n.Lost)
 	case n.Still:
 		text += fmt.Sprintf("%s/%s, and no process is at work", n.Phase, n.Step)
+	case n.Step == "" && n.size > 0 && n.done == n.size:
+		text += "has the snapshot"
 	case n.Step == "":
 		text += strings.TrimSpace(fmt.Sprintf("%s %s %s", c.phase, bar(n.done, n.size, 24), n.figures()))
 	case n.Held:

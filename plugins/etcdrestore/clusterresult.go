@@ -34,7 +34,10 @@ func (o *ClusterOptions) done(ctx context.Context, nodes *Nodes, result *recover
 	}
 	switch {
 	case errors.Is(err, recovery.ErrNothingStopped):
-		fmt.Fprintf(o.streams.ErrOut, "What was sent to the nodes stays there for the next try. To remove it: %s\n", o.command("cleanup"))
+		var p page
+		p.line("What was sent to the nodes stays there for the next try. To remove it:")
+		p.command(o.command("cleanup"))
+		fmt.Fprint(o.streams.ErrOut, p.String())
 	case r.over():
 		o.sweep(context.WithoutCancel(ctx), nodes)
 	}
@@ -118,6 +121,12 @@ func (r clusterResult) over() bool {
 
 func (r clusterResult) words() string {
 	var p page
+	if r.Check != nil { // what it comes to stands below, where the eye is
+		p.section("Checks")
+		for _, c := range r.Check.Results {
+			p.fold(fmt.Sprintf("  %-8s %-12s ", c.State, c.Check), "                        ", c.Evidence)
+		}
+	}
 	switch r.Outcome {
 	case string(journal.Complete):
 		p.section("Restored: run %s", r.Run)
@@ -134,12 +143,6 @@ func (r clusterResult) words() string {
 	}
 	if r.Outcome != string(journal.Complete) {
 		return p.String()
-	}
-	if r.Check != nil {
-		p.section("Checks")
-		for _, c := range r.Check.Results {
-			p.fold(fmt.Sprintf("  %-8s %-12s ", c.State, c.Check), "                        ", c.Evidence)
-		}
 	}
 	for _, name := range r.Excluded {
 		p.section("%s took no part: it must not boot with its old data. To bring it back:", name)

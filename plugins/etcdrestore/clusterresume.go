@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/etcd-restore/etcd-restore/pkg/journal"
 	"github.com/etcd-restore/etcd-restore/pkg/recovery"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/exitcode"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/output"
@@ -84,6 +85,9 @@ func (o *ClusterResumeOptions) work(ctx context.Context, args []string, do worke
 		run = args[0]
 	}
 	found, ways, err := recovery.Find(ctx, nodes.All, run)
+	if errors.Is(err, journal.ErrNoRun) && run == "" {
+		return output.WithHint(err, "see where it stands: %s; a finished run is taken back with: %s", o.command("status"), o.command("rollback RUN --to-old-data"))
+	}
 	if err != nil {
 		return err
 	}

@@ -179,6 +179,9 @@ func (o *ClusterRunOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if !o.Yes {
+		fmt.Fprint(o.streams.ErrOut, work.report().stakes())
+	}
 	if err := o.confirm(ctx, "Stop the control plane on "+andList(work.plan.Names())+", and restore?"); err != nil {
 		return err
 	}
@@ -202,7 +205,7 @@ func (o *ClusterRunOptions) restore(ctx context.Context, w *clusterWork) error {
 	defer p.Finish()
 	work := o.options(&o.ClusterOptions, p)
 	work.Snapshot, work.Ignore, work.NoRollback, work.Hold = w.snapshot, o.IgnorePreflight, o.NoRollback, o.Hold
-	work.Hooks = &hookRunner{o.hooks, w.plan.ID(), w.plan.Names(), o.streams, p.Hook}
+	work.Hooks = &hookRunner{o.hooks, w.plan.ID(), w.plan.Names(), p, p.Hook}
 	result, err := recovery.Restore(ctx, w.plan, w.ways, work)
 	p.Finish()
 	return o.done(ctx, w.Nodes, result, w.plan.Excluded, w.plane, err)

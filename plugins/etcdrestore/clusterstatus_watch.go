@@ -1,11 +1,10 @@
 package etcdrestore
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/etcd-restore/etcd-restore/pkg/topology"
@@ -15,24 +14,21 @@ import (
 // watchInterval is the time between two looks, once one is over.
 const watchInterval = 2 * time.Second
 
-// home moves the cursor to the beginning of a terminal and clears what is below it; a
-// screen that is cleared first flickers.
-const (
-	home      = "\x1b[H"
-	clearLine = "\x1b[K"
-	clearRest = "\x1b[J"
-)
-
 // watch looks again and again. Ctrl-C is how it ends, which is no failure.
 func (o *StatusOptions) watch(ctx context.Context) error {
-	terminal := iostreams.IsTerminal(o.streams.Out) && o.Format == Text
-	if terminal {
-		fmt.Fprint(o.streams.Out, home, clearRest)
+	show := o.printNext
+	if o.Format == Text && iostreams.Redraws(o.streams.Out) {
+		b := &block{w: o.streams.Out}
+		_ = b.draw("", []string{"Looking at the control plane ..."}) // which takes a while
+		show = func(s clusterStatus) error {
+			return b.draw("", strings.Split(strings.TrimSuffix(s.words(), "\n"), "\n"))
+		}
+		defer iostreams.DropEcho(o.streams.Out)
 	}
 	c := connection{options: o}
 	defer c.close()
 	for {
-		err := o.watchOnce(ctx, &c, terminal)
+		err := o.watchOnce(ctx, &c, show)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -47,7 +43,15 @@ func (o *StatusOptions) watch(ctx context.Context) error {
 	}
 }
 
-func (o *StatusOptions) watchOnce(ctx context.Context, c *connection, terminal bool) error {
+// printNext is for what is no terminal: one below the other.
+func (o *StatusOptions) printNext(s clusterStatus) error {
+	if o.Format == Text {
+		fmt.Fprintf(o.streams.Out, "--- %s\n", s.Time.Format(time.RFC3339))
+	}
+	return o.print(o.streams.Out, s)
+}
+
+func (o *StatusOptions) watchOnce(ctx context.Context, c *connection, show func(clusterStatus) error) error {
 	nodes, err := c.open(ctx)
 	if err != nil {
 		return err
@@ -57,13 +61,7 @@ func (o *StatusOptions) watchOnce(ctx context.Context, c *connection, terminal b
 		return err
 	}
 	c.broken = slices.ContainsFunc(status.Nodes, func(n topology.Node) bool { return n.State == topology.Unreached })
-	if terminal {
-		return redraw(o.streams.Out, status.words())
-	}
-	if o.Format == Text {
-		fmt.Fprintf(o.streams.Out, "--- %s\n", status.Time.Format(time.RFC3339))
-	}
-	return o.print(o.streams.Out, status)
+	return show(status)
 }
 
 // connection stays open from one look to the next. Nodes that could not be reached are
@@ -99,14 +97,4 @@ func (c *connection) close() {
 		_ = c.nodes.Close() // what it needed on a node has a deadline of its own
 	}
 	c.nodes = nil
-}
-
-// redraw writes a page over the one before.
-func redraw(w io.Writer, text string) error {
-	var b bytes.Buffer
-	b.WriteString(home)
-	b.WriteString(string(bytes.ReplaceAll([]byte(text), []byte("\n"), []byte(clearLine+"\n"))))
-	b.WriteString(clearRest)
-	_, err := w.Write(b.Bytes())
-	return err
 }

@@ -108,20 +108,24 @@ func (d *diffReport) print(o *DiffOptions) error {
 // words are those without colours.
 func (d *diffReport) words() string { return d.text(plainPaint) }
 
-// paint gives a line the colour of its sign.
+// paint colours the sign of a line.
 type paint func(sign, line string) string
 
 func plainPaint(_, line string) string { return line }
 
 // painter paints on a terminal, unless its owner wants no colours (no-color.org).
 func painter(w io.Writer) paint {
-	if !iostreams.IsTerminal(w) || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+	if !iostreams.Redraws(w) || os.Getenv("NO_COLOR") != "" {
 		return plainPaint
 	}
-	return func(sign, line string) string {
-		colour := map[string]string{"+": "32", "-": "31", "~": "33"}[sign]
-		return "\x1b[" + colour + "m" + line + "\x1b[0m"
-	}
+	return coloured
+}
+
+// coloured leaves what is to be read in the colour of the terminal: any other is hard to
+// read on some background.
+func coloured(sign, line string) string {
+	colour := map[string]string{"+": "32", "-": "31", "~": "35"}[sign]
+	return strings.Replace(line, sign, "\x1b["+colour+"m"+sign+"\x1b[0m", 1)
 }
 
 func (d *diffReport) text(paint paint) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -44,11 +45,11 @@ func parseHooks(values []string) (hooks []hook, err error) {
 
 // hookRunner runs hooks on this machine.
 type hookRunner struct {
-	hooks   []hook
-	run     string
-	nodes   []string
-	streams Streams
-	told    func(when string)
+	hooks []hook
+	run   string
+	nodes []string
+	out   io.Writer // for what they print
+	told  func(when string)
 }
 
 // Fire implements recovery.Hooks.
@@ -71,7 +72,7 @@ func (h *hookRunner) do(ctx context.Context, k hook) error {
 	cmd := exec.CommandContext(limited, "sh", "-c", k.command)
 	cmd.Env = append(os.Environ(),
 		"ETCD_RESTORE_RUN="+h.run, "ETCD_RESTORE_PHASE="+k.when, "ETCD_RESTORE_NODES="+strings.Join(h.nodes, ","))
-	cmd.Stdout, cmd.Stderr = h.streams.ErrOut, h.streams.ErrOut
+	cmd.Stdout, cmd.Stderr = h.out, h.out
 	cmd.WaitDelay = time.Second
 	err := cmd.Run()
 	switch {

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/etcd-restore/etcd-restore/pkg/recovery"
 )
@@ -20,7 +23,7 @@ func TestHooks(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	h := &hookRunner{hooks, "20260102T030405Z-4f2a", []string{"cp1", "cp2"}, Streams{ErrOut: &out}, func(string) {}}
+	h := &hookRunner{hooks, "20260102T030405Z-4f2a", []string{"cp1", "cp2"}, &out, func(string) {}}
 	for when, want := range map[string]error{"before-stop": nil, "after-stop": nil, "after-verify": recovery.ErrHook} {
 		if err := h.Fire(t.Context(), when); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", when, err, want)
@@ -41,25 +44,45 @@ func TestHooksRefused(t *testing.T) {
 	}
 }
 
-// TestClusterProgress: what is drawn fits 80 columns, and as many lines as it takes back.
+// TestClusterProgress: the lines of the nodes stand below all that was said, and fit.
 func TestClusterProgress(t *testing.T) {
 	t.Parallel()
-	var out bytes.Buffer
-	c := newClusterProgress(&Options{Progress: "bar"}, Streams{ErrOut: &out}, "20260102T030405Z-4f2a", []string{"cp1", "cp2"})
+	screen := &vt{width: columns, rows: [][]rune{nil}}
+	c := newClusterProgress(&Options{Progress: "bar"}, Streams{ErrOut: screen}, "20260102T030405Z-4f2a", []string{"cp1", "cp2"})
 	c.Phase("upload")
 	c.Sent("cp1", 5e8, 2e9)
 	c.Node(recovery.Status{Node: "cp2", Phase: "stop", Step: "containers", Event: "failed", Error: strings.Repeat("long ", 40)})
+	c.Hook("before-stop")
+	for _, text := range []string{"drai", "ned\nda", "shboard", " is silent"} {
+		if n, err := c.Write([]byte(text)); n != len(text) || err != nil {
+			t.Errorf("%q: %d, %v", text, n, err)
+		}
+	}
 	c.Warn(errors.New("a hook failed"))
 	c.Finish()
 	c.Finish() // a deferred second call draws nothing
-	for _, line := range strings.Split(out.String(), "\n") {
-		line = line[strings.LastIndex(line, "\x1b[J")+1:]
-		if n := len([]rune(strings.TrimPrefix(line, "[J"))); n > columns {
-			t.Errorf("%d columns: %q", n, line)
-		}
+	want := `hook before-stop
+drained
+warning: a hook failed
+dashboard is silent
+20260102T030405Z-4f2a  upload 0s: snapshot and plan onto all nodes
+  cp1          upload [======                  ]  25%  500 MB/2.0 GB
+  cp2          stop/containers failed: long long long long long long long long…
+`
+	if diff := cmp.Diff(want, screen.String()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
 	}
-	last := strings.Split(strings.TrimSpace(out.String()), "\n")
-	if got := last[len(last)-2]; !strings.Contains(got, "cp1") || !strings.Contains(got, "25%") {
-		t.Errorf("cp1 is drawn as %q", got)
+}
+
+// TestPhaseFits: what a phase is stays readable beside the time it takes.
+func TestPhaseFits(t *testing.T) {
+	t.Parallel()
+	for _, phase := range []string{"upload", "stage", "go", "restore", "back"} {
+		var out bytes.Buffer
+		c := &clusterProgress{run: "20260102T030405Z-4f2a", phase: phase, begun: time.Now().Add(-599 * time.Second), block: block{w: &out}}
+		c.draw("")
+		if strings.Contains(out.String(), "…") || !strings.Contains(out.String(), phaseWords(phase)) {
+			t.Errorf("%q", out.String())
+		}
 	}
 }

@@ -4,7 +4,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/pflag"
+
 	"github.com/etcd-restore/etcd-restore/pkg/noderestore"
+	"github.com/etcd-restore/etcd-restore/pkg/preflight"
 	"github.com/etcd-restore/etcd-restore/pkg/recovery"
 	"github.com/etcd-restore/etcd-restore/pkg/revision"
 )
@@ -42,5 +45,56 @@ func TestWhoseSHA256(t *testing.T) {
 			t.Errorf("%s: no %q in\n%s", name, tc.want, tc.page)
 		}
 		fits(t, tc.page)
+	}
+}
+
+// A plan for three nodes that are alike says so once, and which of its checks were not
+// made; what is lost is said again to whoever is asked, and the next command is the last.
+func TestPlanOfNodesThatAreAlike(t *testing.T) {
+	t.Parallel()
+	part := noderestore.Part{Member: "m", OldData: "/var/lib/etcd", NewData: "/var/lib/new"}
+	checks := &preflight.Report{Results: []preflight.Result{{Severity: preflight.OK}, {Severity: preflight.OK}, {Severity: preflight.Skipped}}}
+	plan := &recovery.Plan{
+		Decision:  noderestore.Decision{Proof: revision.Proof{Snapshot: 411, Highest: 414}},
+		Nodes:     map[string]noderestore.Part{"cp1": part, "cp2": part, "cp3": part},
+		Checks:    map[string]*preflight.Report{"cp1": checks, "cp2": checks, "cp3": checks},
+		Estimates: recovery.Estimates{DowntimeSeconds: 20},
+	}
+	r := clusterPlanReport{plan: plan, next: "kubectl etcd-restore run snap.db"}
+	got := r.words()
+	fits(t, got)
+	for _, want := range []string{
+		"On the nodes\n  each          /var/lib/etcd stays; new /var/lib/new\n",
+		"Checks\n  each          2 of 3 are well, 1 skipped\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	if !strings.HasSuffix(got, "\nnext:\n  kubectl etcd-restore run snap.db\n") {
+		t.Errorf("it ends with\n%s", got)
+	}
+	if got, want := r.stakes(), "It loses 3 revisions after the snapshot. It takes about 20 s without any API\nserver.\n"; got != want {
+		t.Errorf("it asks after\n%s", got)
+	}
+	part.OldData = "/data"
+	plan.Nodes["cp2"] = part
+	if got := r.words(); !strings.Contains(got, "  cp2           /data stays") || !strings.Contains(got, "  cp3           /var/lib/etcd stays") {
+		t.Errorf("nodes that differ:\n%s", got)
+	}
+}
+
+// The command behind a plan decides the same.
+func TestPlanIsRunAsPlanned(t *testing.T) {
+	t.Parallel()
+	o := newClusterPlanOptions(Streams{}, newOptions())
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	o.AddFlags(flags)
+	given := []string{"--exclude-node", "cp3", "--assert-destroyed", "cp3", "--data-dir-mode", "swap", "--skip-hash-check"}
+	if err := flags.Parse(given); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := o.decided(), " "+strings.Join(given, " "); got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

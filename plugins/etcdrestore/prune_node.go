@@ -188,6 +188,7 @@ func (r pruneReport) words() string {
 	}
 	switch {
 	case n == 0:
+		p.section("Nothing of it may go.")
 	case r.DryRun:
 		p.section("Nothing has been removed. The same command with --yes removes what would go, %s, for good.", output.Size(size))
 	default:

@@ -5,7 +5,6 @@ package etcdrestore
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -50,7 +49,8 @@ func (o *Options) end(streams Streams, err error) int {
 		code = ofNode(err)
 	}
 	if code == exitcode.Interrupted && !errors.Is(err, prompt.ErrDeclined) { // who says no has not interrupted anything
-		err = fmt.Errorf("interrupted: %w", err)
+		err = exitcode.Interrupt(err)
+		iostreams.DropEcho(streams.ErrOut)
 		if errors.Is(err, workflow.ErrStuck) { // what stands half-way needs a person, whoever stopped it
 			code = exitcode.NeedsPerson
 		}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/etcd-restore/etcd-restore/plugins/internal/iostreams"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/output"
 	"github.com/etcd-restore/etcd-restore/plugins/internal/progress"
 )
@@ -32,14 +31,7 @@ type stepLine struct {
 
 func newSteps(o *Options, streams Streams) *steps {
 	s := &steps{Reporter: o.Reporter(streams), w: streams.ErrOut}
-	mode := o.Progress
-	if mode == progress.Auto {
-		mode = progress.Plain
-		if iostreams.IsTerminal(streams.ErrOut) {
-			mode = progress.Bar
-		}
-	}
-	switch mode {
+	switch o.Progress.On(streams.ErrOut) {
 	case progress.JSON:
 		s.draw = s.drawJSON
 	case progress.Bar:

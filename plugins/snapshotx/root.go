@@ -4,7 +4,6 @@ package snapshotx
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -39,7 +38,8 @@ func Run(ctx context.Context, streams Streams, args []string) int {
 	err := root.ExecuteContext(ctx)
 	code := exitcode.Of(err, exitTable())
 	if code == exitcode.Interrupted {
-		err = fmt.Errorf("interrupted: %w", err)
+		err = exitcode.Interrupt(err)
+		iostreams.DropEcho(streams.ErrOut)
 	}
 	switch {
 	case err == nil:

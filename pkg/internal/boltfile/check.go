@@ -60,8 +60,10 @@ func (p page) check(in bounds, elem func(int) (element, error)) error {
 
 // CheckFree checks what the pass has not reached, after every bucket was walked:
 // the headers of the meta pages, and that a free list, if there is one in the
-// file, names exactly the pages that are not in use.
+// file, names exactly the pages that are not in use. These count as read then: a pass
+// that has come to its end has told of the whole file.
 func (s *Scan) CheckFree() error {
+	s.tell(s.f.Size() - s.told)
 	if err := s.f.Guard(s.checkMetaHeaders); err != nil {
 		return err
 	}

@@ -143,10 +143,11 @@ func tryOpen(t testing.TB, path string) (*File, error) {
 	return New(f, info.Size())
 }
 
-// readAll makes one pass over everything, which must be without damage.
+// readAll makes one pass over everything, which must be without damage, and tells of all.
 func readAll(ctx context.Context, f *File) (contents, error) {
 	got := contents{}
-	s := f.NewScan(ctx, Scan{})
+	told := int64(0)
+	s := f.NewScan(ctx, Scan{Progress: func(n int64) { told += n }})
 	buckets, err := s.Buckets()
 	if err != nil {
 		return nil, err
@@ -161,7 +162,13 @@ func readAll(ctx context.Context, f *File) (contents, error) {
 			return nil, err
 		}
 	}
-	return got, s.CheckFree()
+	if err := s.CheckFree(); err != nil {
+		return nil, err
+	}
+	if told != f.Size() {
+		return nil, fmt.Errorf("progress told of %d of %d bytes", told, f.Size())
+	}
+	return got, nil
 }
 
 // damageIn makes one pass past all damage and returns it. Whatever fails in

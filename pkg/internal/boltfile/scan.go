@@ -12,6 +12,7 @@ type Scan struct {
 	f    *File
 	ctx  context.Context
 	seen bitmap
+	told int64 // to Progress
 }
 
 // NewScan prepares a pass with the options in opts. It ends early with the
@@ -59,6 +60,13 @@ func (s *Scan) Walk(b Bucket, visit func(key, value []byte) error) error {
 	})
 }
 
+func (s *Scan) tell(n int64) {
+	if s.Progress != nil {
+		s.Progress(n)
+	}
+	s.told += n
+}
+
 type visitor func(p page, e element) error
 
 // descend visits the page id and all below it, whose keys must lie within in.
@@ -75,9 +83,7 @@ func (s *Scan) descend(id uint64, in bounds, depth int, visit visitor) error {
 			return s.damaged(p.damage("is reached twice (page %d of it)", id+i))
 		}
 	}
-	if s.Progress != nil {
-		s.Progress(int64(len(p.data)))
-	}
+	s.tell(int64(len(p.data)))
 	switch {
 	case p.flags == flagLeaf && p.count == 0 && id != s.f.meta.Root:
 		return s.damaged(p.damage("is a leaf page without elements")) // bbolt frees such a page

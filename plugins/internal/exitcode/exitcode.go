@@ -93,6 +93,17 @@ func Of(err error, table Table) Code {
 	return Failed
 }
 
+// Interrupt words what Ctrl-C has ended for a person, who knows of no context.
+func Interrupt(err error) error { return interruption{err} }
+
+type interruption struct{ error }
+
+func (i interruption) Unwrap() error { return i.error }
+
+func (i interruption) Error() string {
+	return strings.TrimSuffix("interrupted: "+i.error.Error(), ": "+context.Canceled.Error())
+}
+
 // Usage marks err as a mistake in the command line. A nil err stays nil.
 func Usage(err error) error {
 	if err == nil {

@@ -53,3 +53,18 @@ func TestHelpListsEveryCode(t *testing.T) {
 		}
 	}
 }
+
+// Whoever has pressed Ctrl-C is told so in words, whatever it came through.
+func TestInterrupt(t *testing.T) {
+	t.Parallel()
+	for want, err := range map[string]error{
+		"interrupted":                      context.Canceled,
+		"interrupted: save":                fmt.Errorf("save: %w", context.Canceled),
+		"interrupted: the disk is on fire": errors.New("the disk is on fire"),
+	} {
+		got := exitcode.Interrupt(err)
+		if got.Error() != want || !errors.Is(got, err) {
+			t.Errorf("%v: %q, want %q", err, got, want)
+		}
+	}
+}

@@ -17,7 +17,7 @@ import (
 // Mode selects the renderer. It is a flag value.
 type Mode string
 
-// The modes of --progress. Auto is Bar on a terminal and Plain elsewhere.
+// The modes of --progress. Auto is Bar on a terminal that can redraw, and Plain elsewhere.
 const (
 	Auto  Mode = "auto"
 	Bar   Mode = "bar"
@@ -45,6 +45,17 @@ func (m *Mode) Set(s string) error {
 		}
 	}
 	return fmt.Errorf("must be one of %s", strings.Join(Modes(), ", "))
+}
+
+// On is the mode itself, or what Auto stands for on w.
+func (m Mode) On(w io.Writer) Mode {
+	switch {
+	case m != Auto:
+		return m
+	case iostreams.Redraws(w):
+		return Bar
+	}
+	return Plain
 }
 
 // renderer draws the state of one piece of work.
@@ -76,14 +87,8 @@ type work struct {
 
 // New returns a reporter that draws on w.
 func New(mode Mode, w io.Writer) *Reporter {
-	if mode == Auto {
-		mode = Plain
-		if iostreams.IsTerminal(w) {
-			mode = Bar
-		}
-	}
 	r := &Reporter{now: time.Now}
-	switch mode {
+	switch mode.On(w) {
 	case Bar:
 		r.renderer = &bar{w: w}
 	case JSON:

@@ -47,6 +47,29 @@ func TestBarFitsItsTerminal(t *testing.T) {
 	}
 }
 
+// A bar that stands half-way over the result would tell of work that goes on.
+func TestBarLeavesOnlyWhatIsComplete(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		state state
+		want  string
+	}{
+		"complete": {state{what: "save", done: 2e6, total: 2e6, elapsed: time.Second}, "save  100%  2.0 MB  2.0 MB/s  in 1s  [==============================]\n"},
+		"no total": {state{what: "save", done: 2e6, elapsed: time.Second}, "save  2.0 MB  2.0 MB/s\n"},
+		"short":    {state{what: "save", done: 1e6, total: 2e6, elapsed: time.Second}, ""},
+		"at once":  {state{what: "save", done: 2e6, total: 2e6, elapsed: time.Millisecond}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			(&bar{w: &out}).finish(tc.state)
+			if got := strings.TrimPrefix(out.String(), "\r\x1b[K"); got != tc.want {
+				t.Errorf("it leaves %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
 func TestJSONLines(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

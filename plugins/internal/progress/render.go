@@ -19,7 +19,19 @@ func (b *bar) interval() time.Duration { return 200 * time.Millisecond }
 
 func (b *bar) draw(s state) { fmt.Fprintf(b.w, "\r\x1b[K%s", b.line(s)) }
 
-func (b *bar) finish(s state) { fmt.Fprintf(b.w, "\r\x1b[K%s\n", b.line(s)) }
+// finish leaves the line of what is complete. Work may end short of its total, because it
+// failed or because there was less to do: whoever knows says so below, where a bar that
+// stands half-way would tell of work that goes on. Nothing is said of what was over before
+// its first line.
+func (b *bar) finish(s state) {
+	if s.elapsed < b.interval() {
+		return
+	}
+	fmt.Fprint(b.w, "\r\x1b[K")
+	if s.done >= s.total {
+		fmt.Fprintln(b.w, b.line(s))
+	}
+}
 
 func (b *bar) line(s state) string {
 	width := iostreams.Width(b.w, 80) - 1 // a full last column would wrap

@@ -16,7 +16,7 @@ var (
 	// ErrNoTerminal is returned where there is nobody to ask.
 	ErrNoTerminal = errors.New("there is no terminal to ask on")
 	// ErrDeclined is returned when the answer was not yes.
-	ErrDeclined = errors.New("not confirmed")
+	ErrDeclined = errors.New("not confirmed, nothing was changed")
 )
 
 // Confirm asks a question on the terminal, to which anything but yes is no. It never
@@ -34,8 +34,11 @@ func Confirm(ctx context.Context, streams iostreams.Streams, question string) er
 	select {
 	case <-ctx.Done():
 		fmt.Fprintln(streams.ErrOut)
-		return ctx.Err()
+		return fmt.Errorf("nothing was changed: %w", ctx.Err())
 	case line := <-answer:
+		if !strings.HasSuffix(line, "\n") { // Ctrl-D leaves the cursor behind the question
+			fmt.Fprintln(streams.ErrOut)
+		}
 		switch strings.ToLower(strings.TrimSpace(line)) {
 		case "y", "yes":
 			return nil
