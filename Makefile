@@ -101,6 +101,10 @@ docs: ## Write docs/cli, what --help says, and docs/schemas, what JSON looks lik
 	go run ./test/manual
 	go run ./test/schemas
 
+.PHONY: goldens
+goldens: ## Write test/kubeadm/testdata: what a real kubeadm makes of its configuration
+	go run ./test/kubeadm
+
 PROGRAMS := kubectl-etcd_restore etcdctl-snapshot-x
 SHELLS := bash fish zsh
 

@@ -178,6 +178,7 @@ func Table() []Row {
 		{"test/e2e/probe", nil, nil},
 		{"test/e2e/stopat", nil, nil},
 		{"test/integration", nil, nil},
+		{"test/kubeadm", []string{kubeadm}, nil},
 		{"test/lab/image", nil, nil},
 		{"test/lab/pause", nil, nil},
 		{"test/manual", []string{snapshotx, etcdrest}, nil},
