@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
 
 	"github.com/etcd-restore/etcd-restore/pkg/evidence"
 	"github.com/etcd-restore/etcd-restore/pkg/topology"
@@ -125,10 +126,33 @@ func (o *ClusterOptions) askKubernetes(ctx context.Context) (*topology.Kubernete
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, apiPatience)
+	// klog keeps client-go from printing what it returns anyway.
+	ctx, cancel := context.WithTimeout(klog.NewContext(ctx, klog.Logger{}), apiPatience)
 	defer cancel()
-	kube, err := topology.Ask(ctx, config.Host, client)
+	kube, err := within(ctx, func() (*topology.Kubernetes, error) { return topology.Ask(ctx, config.Host, client) })
 	return kube, plainly(config.Host, err)
+}
+
+// within calls ask, and waits for it no longer than ctx lets it: a program that the
+// kubeconfig names for credentials is one that client-go waits for without any limit, and
+// what it asks may be as dead as the cluster.
+func within[T any](ctx context.Context, ask func() (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		value, err := ask()
+		answers <- answer{value, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.value, a.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
 }
 
 // errNoKubeconfig is returned where nobody says which API server is meant.

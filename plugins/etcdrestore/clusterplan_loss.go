@@ -32,7 +32,15 @@ func (o *ClusterPlanOptions) objectLoss(ctx context.Context, path string) *objec
 	l := &objectLoss{more: fmt.Sprintf("%s diff %s --live", o.Program, output.Quote(path))}
 	comparing, cancel := context.WithTimeout(ctx, lossPatience)
 	defer cancel()
-	switch err := l.compare(comparing, o, path); {
+	blank := *l
+	found, err := within(comparing, func() (*objectLoss, error) {
+		err := blank.compare(comparing, o, path)
+		return &blank, err
+	})
+	if found != nil {
+		l = found
+	}
+	switch {
 	case ctx.Err() != nil:
 	case comparing.Err() != nil:
 		l.unknown = fmt.Sprintf("not within %s", lossPatience)

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/etcd-restore/etcd-restore/plugins/internal/output"
 )
 
 // Format is one of the forms of kubectl's --output. It is a flag value.
@@ -58,18 +60,30 @@ type object interface {
 func (o *Options) print(w io.Writer, result object) error {
 	switch o.Format {
 	case JSON:
-		e := json.NewEncoder(w)
-		e.SetIndent("", "    ") // as kubectl does
-		return e.Encode(result)
-	case YAML:
-		text, err := yaml.Marshal(result)
+		text, err := json.MarshalIndent(result, "", "    ") // as kubectl does
 		if err != nil {
 			return err
 		}
-		_, err = w.Write(text)
+		_, err = w.Write(append(output.CleanJSON(text), '\n'))
 		return err
+	case YAML:
+		text, err := json.Marshal(result)
+		if err != nil {
+			return err
+		}
+		return writeYAML(w, text)
 	default:
 		_, err := io.WriteString(w, result.words())
 		return err
 	}
+}
+
+// writeYAML writes JSON as YAML. The parser in between takes controls as escapes only.
+func writeYAML(w io.Writer, text []byte) error {
+	text, err := yaml.JSONToYAML(output.CleanJSON(text))
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(text)
+	return err
 }

@@ -141,6 +141,9 @@ func (o *GetOptions) Validate() (err error) {
 		return errors.New("-o raw is for one object: NAME is missing")
 	case o.Form != raw:
 		*o.print.OutputFormat = o.Form
+		if o.Form == string(YAML) {
+			*o.print.OutputFormat = string(JSON) // and from there: see show
+		}
 		if o.printer, err = o.print.ToPrinter(); err != nil {
 			return err
 		}

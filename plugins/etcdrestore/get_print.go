@@ -1,6 +1,7 @@
 package etcdrestore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	kubeschema "k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/etcd-restore/etcd-restore/pkg/kubeobject"
@@ -67,10 +69,32 @@ func (g *getter) raw(e kubeobject.Entry) error {
 func (g *getter) one(e kubeobject.Entry) error {
 	o, err := g.object(e)
 	if err != nil {
-		return fmt.Errorf("%s: %w", e.Key, err)
+		err = fmt.Errorf("%s: %w", e.Key, err)
+		if errors.Is(err, kubeobject.ErrEncrypted) && g.Config == "" {
+			err = output.WithHint(err, "add --%s FILE, a copy of the one that the kube-apiserver has its keys from", providerConfigFlag)
+		}
+		return err
 	}
 	g.remark()
-	return g.printer.PrintObj(o, g.streams.Out)
+	return g.show(o)
+}
+
+// show prints in the form that was asked for, and no controls of a terminal, but for forms
+// that are templates: these print what they are told to.
+func (g *getter) show(o runtime.Object) error {
+	form := Format(g.Form)
+	if form != JSON && form != YAML {
+		return g.printer.PrintObj(o, g.streams.Out)
+	}
+	var text bytes.Buffer
+	if err := g.printer.PrintObj(o, &text); err != nil {
+		return err
+	}
+	if form == YAML {
+		return writeYAML(g.streams.Out, text.Bytes())
+	}
+	_, err := g.streams.Out.Write(output.CleanJSON(text.Bytes()))
+	return err
 }
 
 // all prints the objects of some resources as a list. What is no object is told of on
@@ -94,7 +118,7 @@ func (g *getter) all(ctx context.Context, resources []kubeschema.GroupResource) 
 		}
 	}
 	g.remark()
-	return g.printer.PrintObj(list, g.streams.Out)
+	return g.show(list)
 }
 
 func (g *getter) entries(resources []kubeschema.GroupResource) func(yield func(kubeobject.Entry) bool) {
@@ -124,6 +148,11 @@ func (g *getter) object(e kubeobject.Entry) (*unstructured.Unstructured, error) 
 		}
 		kubeobject.Mask(o)
 		g.masked = true
+	}
+	if g.Form == "name" {
+		o.SetName(output.Clean(o.GetName()))
+		o.SetKind(output.Clean(o.GetKind()))
+		o.SetAPIVersion(output.Clean(o.GetAPIVersion()))
 	}
 	if g.ForApply {
 		kubeobject.ForApply(o, func(ref metav1.OwnerReference) bool { return g.ix.Owns(g.names, e.Namespace, ref) })

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/etcd-restore/etcd-restore/pkg/node"
 	"github.com/etcd-restore/etcd-restore/pkg/topology"
@@ -84,6 +85,12 @@ func (o *Options) nowhere(why error) verdict {
 // unanswered is the verdict on an API server that does not say what there is, which may
 // be the disaster, or a matter of rights.
 func (o *Options) unanswered(why error) verdict {
+	if apierrors.IsUnauthorized(why) || apierrors.IsForbidden(why) {
+		return verdict{
+			stateUnknown, fmt.Sprintf("The API server answers, and does not let you look: %v. Give it the kubeconfig of an administrator, or go to the control-plane nodes by ssh, all of them.", why),
+			[]string{o.Program + " status --kubeconfig FILE", o.Program + " status --ssh root@HOST --ssh root@HOST --ssh root@HOST"},
+		}
+	}
 	return verdict{
 		stateUnknown, fmt.Sprintf("The API server does not answer: %v. Go to the control-plane nodes by ssh, all of them.", why),
 		[]string{o.Program + " status --ssh root@HOST --ssh root@HOST --ssh root@HOST" + o.connection()},

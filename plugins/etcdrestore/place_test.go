@@ -1,7 +1,10 @@
 package etcdrestore
 
 import (
+	"fmt"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,14 +30,18 @@ func somewhere(t *testing.T, root, kubeconfig string) *NodeOptions {
 // Without a verb somebody is told where they are, whatever can be seen from there.
 func TestPlace(t *testing.T) {
 	t.Parallel()
-	const dead = "{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: k}}], clusters: [{name: k, cluster: {server: 'https://127.0.0.1:1'}}]}"
+	const dead = "{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: k, user: u}}], clusters: [{name: k, cluster: {server: 'https://127.0.0.1:1'}}]}"
 	for name, tc := range map[string]struct {
 		node             bool
 		kubeconfig       string
 		state, has, next string
 	}{
-		"a node":            {true, dead, stateUnknown, "This machine is the control-plane node ", "node status"},
-		"no cluster":        {false, "", stateUnknown, "no API server is known", "status --ssh root@HOST"},
+		"a node":     {true, dead, stateUnknown, "This machine is the control-plane node ", "node status"},
+		"no cluster": {false, "", stateUnknown, "no API server is known", "status --ssh root@HOST"},
+		"a program that never has credentials": {
+			false, strings.TrimSuffix(dead, "}") + ", users: [{name: u, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: sleep, args: ['30'], interactiveMode: Never}}}]}",
+			stateUnknown, "https://127.0.0.1:1 does not answer within 5s", "status --ssh root@HOST",
+		},
 		"a dead API server": {false, dead, stateUnknown, "https://127.0.0.1:1: connection refused", "status --ssh root@HOST"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -58,6 +65,24 @@ func TestPlace(t *testing.T) {
 				t.Errorf("next is %q", p.Verdict.Next)
 			}
 		})
+	}
+}
+
+// Who is not let in is not told that the API server is dead.
+func TestPlaceOfAStranger(t *testing.T) {
+	t.Parallel()
+	for code, reason := range map[int]string{http.StatusUnauthorized: "Unauthorized", http.StatusForbidden: "Forbidden"} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(code)
+			fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"no","reason":%q,"code":%d}`, reason, code)
+		}))
+		defer server.Close()
+		p, err := somewhere(t, t.TempDir(), "{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: k}}], clusters: [{name: k, cluster: {server: '"+server.URL+"'}}]}").lookAround(t.Context())
+		must(t, err)
+		if m := p.Verdict.Message; !strings.Contains(m, "answers, and does not let you look") || !slices.Contains(p.Verdict.Next, plugin+" status --kubeconfig FILE") {
+			t.Errorf("%d: %+v", code, p.Verdict)
+		}
 	}
 }
 

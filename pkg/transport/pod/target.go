@@ -59,10 +59,28 @@ func (c *Cluster) Targets(ctx context.Context, o Options) ([]Target, error) {
 	return targets, nil
 }
 
+// firstNodes lists the nodes. It is the first request of all, for which client-go starts a
+// program that the kubeconfig names for credentials, and waits for that without any limit.
+func (c *Cluster) firstNodes(ctx context.Context) (nodes *corev1.NodeList, err error) {
+	listed := make(chan struct{})
+	var list *corev1.NodeList
+	var failed error
+	go func() {
+		defer close(listed)
+		list, failed = c.kube.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	}()
+	select {
+	case <-listed:
+		return list, failed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 func (c *Cluster) look(ctx context.Context) ([]corev1.Node, []corev1.Pod, error) {
 	request, cancel := short(ctx)
 	defer cancel()
-	nodes, err := c.kube.CoreV1().Nodes().List(request, metav1.ListOptions{})
+	nodes, err := c.firstNodes(request)
 	if err != nil {
 		return nil, nil, c.explain(ctx, "list nodes", err)
 	}

@@ -1,13 +1,33 @@
 package pod
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	kubetesting "k8s.io/client-go/testing"
 )
+
+// A program that never comes with credentials, and does not know of any context.
+func TestLookDoesNotWaitForCredentials(t *testing.T) {
+	t.Parallel()
+	c, kube := cluster(node("cp1"))
+	release := make(chan struct{})
+	defer close(release)
+	kube.PrependReactor("list", "nodes", func(kubetesting.Action) (bool, runtime.Object, error) {
+		<-release
+		return false, nil, nil
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := c.firstNodes(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+}
 
 func TestTargets(t *testing.T) {
 	t.Parallel()

@@ -59,7 +59,7 @@ func ErrorJSON(w io.Writer, err error, code int) {
 		Error(w, err)
 		return
 	}
-	fmt.Fprintf(w, "%s\n", line)
+	fmt.Fprintf(w, "%s\n", CleanJSON(line))
 }
 
 func cleanLines(s string) string {

@@ -70,7 +70,12 @@ type Result struct {
 func (r Result) Print(w io.Writer, format Format) error {
 	switch format {
 	case JSON:
-		return json.NewEncoder(w).Encode(r.JSON)
+		text, err := json.Marshal(r.JSON)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(w, "%s\n", CleanJSON(text))
+		return err
 	case Fields:
 		return r.printFields(w)
 	case Table:

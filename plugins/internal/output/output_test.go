@@ -151,3 +151,20 @@ func TestFormatFlag(t *testing.T) {
 		t.Errorf("Set(yaml) = %v, format %q: want an error and no change", err, f)
 	}
 }
+
+// What a terminal obeys is an escape in JSON, and means the same.
+func TestCleanJSON(t *testing.T) {
+	const text = "a\x1b\x7f\u009b\u202e\U000e0041é"
+	b, err := json.Marshal(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clean := output.CleanJSON(b)
+	if want := `"a\u001b\u007f\u009b\u202e\udb40\udc41é"`; string(clean) != want {
+		t.Errorf("%s, want %s", clean, want)
+	}
+	var again string
+	if err := json.Unmarshal(clean, &again); err != nil || again != text {
+		t.Errorf("%q, %v", again, err)
+	}
+}
