@@ -168,6 +168,9 @@ func List(path string) ([]Summary, error) {
 	return runs, nil
 }
 
+// Plans is a pattern of the shell for the plans of all runs in a folder.
+func Plans(folder string) string { return filepath.Join(folder, "2*Z-*", planFile) }
+
 // Create begins a run, unless another is not finished: that one must be resumed or
 // rolled back first.
 func (f *Folder) Create(plan []byte) (*Run, error) {

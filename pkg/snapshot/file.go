@@ -90,7 +90,7 @@ func openRegular(path string) (*os.File, error) {
 			"give the file; the database of a stopped member is member/snap/db in its data directory")
 	case !info.Mode().IsRegular():
 		return nil, hint.New(fmt.Errorf("%w: %s is not a regular file (%s)", ErrNotSnapshot, path, info.Mode().Type()),
-			"give a file, or - to read standard input")
+			"write what it gives into a file, and name that")
 	}
 	// Whatever took its place meanwhile must not block either.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)

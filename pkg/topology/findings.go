@@ -76,8 +76,8 @@ func (c *ControlPlane) find(told Told) {
 }
 
 func (c *ControlPlane) findAbout(n *Node) {
-	without := "leave it out with --exclude-node " + n.Name
-	rejoin := fmt.Sprintf("bring it back with rejoin %s, or ", n.Name)
+	without := "leave it out with --exclude-node " + hint.Path(n.Name)
+	rejoin := fmt.Sprintf("bring it back with rejoin %s, or ", hint.Path(n.Name))
 	if n.Excluded {
 		c.add(Excluded, n, false, "", "%s is left out: it must not boot with its old data", n.Name)
 		c.findServing(n)
@@ -89,10 +89,10 @@ func (c *ControlPlane) findAbout(n *Node) {
 	case n.State == NotAsked && c.stale(n):
 		c.add(MemberWithout, n, true, "remove the member, or "+without, "member %s (%s) is on no node of this cluster", n.Name, n.Member.ID)
 	case n.State == NotAsked && n.Member != nil:
-		c.add(NodeNotAsked, n, true, fmt.Sprintf("add --ssh %s, or %s", cmp.Or(address(n.Member), n.Name), without),
+		c.add(NodeNotAsked, n, true, fmt.Sprintf("add --ssh %s, or %s", hint.Path(cmp.Or(address(n.Member), n.Name)), without),
 			"member %s is on no node that was asked; its peer URL is %s", n.Name, strings.Join(n.Member.PeerURLs, ","))
 	case n.State == NotAsked:
-		c.add(NodeNotAsked, n, true, fmt.Sprintf("add --ssh %s, or %s", n.Name, without),
+		c.add(NodeNotAsked, n, true, fmt.Sprintf("add --ssh %s, or %s", hint.Path(n.Name), without),
 			"%s is a control-plane node that was not asked%s", n.Name, c.unlisted())
 	case n.Member == nil && n.State == Foreign:
 		c.add(ClusterOther, n, true, rejoin+without,

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -153,6 +154,21 @@ func within[T any](ctx context.Context, ask func() (T, error)) (T, error) {
 		var none T
 		return none, ctx.Err()
 	}
+}
+
+// answers waits until an API server says anything at all: no request that follows has to
+// fear the program for credentials.
+func answers(ctx context.Context, config *rest.Config) error {
+	client, err := discovery.NewDiscoveryClientForConfig(config)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, apiPatience)
+	defer cancel()
+	if _, err := within(ctx, client.ServerVersion); errors.Is(err, context.DeadlineExceeded) {
+		return plainly(config.Host, err)
+	}
+	return ctx.Err()
 }
 
 // errNoKubeconfig is returned where nobody says which API server is meant.

@@ -1,25 +1,26 @@
 package etcdrestore
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/etcd-restore/etcd-restore/pkg/journal"
 	"github.com/etcd-restore/etcd-restore/pkg/node"
 	"github.com/etcd-restore/etcd-restore/pkg/topology"
-	"github.com/etcd-restore/etcd-restore/pkg/transport"
 	"github.com/etcd-restore/etcd-restore/pkg/transport/ssh"
+	"github.com/etcd-restore/etcd-restore/plugins/internal/output"
 )
 
 // A shell that asks what may follow must leave no trace: no helper pod is made, and no
-// program brought onto a node. So nodes and members are those that the API server knows,
-// or those of --ssh; runs are told by the programs that earlier runs have left behind
-// there, or by this machine.
+// program brought onto a node.
 
 // registerCompletion offers nodes and members for the flags that a verb has of these.
 func (o *ClusterOptions) registerCompletion(cmd *cobra.Command) error {
@@ -52,7 +53,7 @@ func (o *ClusterOptions) completeNodes() completer {
 		if len(names) > 0 {
 			return names, nil
 		}
-		kube, err := o.askBriefly(ctx)
+		kube, err := o.askKubernetes(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -76,7 +77,7 @@ func (o *ClusterOptions) hosts() (hosts []string) {
 // completeMembers offers what etcd's pods tell of the members.
 func (o *ClusterOptions) completeMembers(of func(topology.EtcdPod) string) completer {
 	return completeWith(func(ctx context.Context, _ []string) ([]string, error) {
-		kube, err := o.askBriefly(ctx)
+		kube, err := o.askKubernetes(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -90,31 +91,12 @@ func (o *ClusterOptions) completeMembers(of func(topology.EtcdPod) string) compl
 	})
 }
 
-// askBriefly is askKubernetes for somebody who does not wait: a program that a kubeconfig
-// has its token from knows no limit.
-func (o *ClusterOptions) askBriefly(ctx context.Context) (*topology.Kubernetes, error) {
-	type answer struct {
-		kube *topology.Kubernetes
-		err  error
-	}
-	answered := make(chan answer, 1)
-	go func() {
-		kube, err := o.askKubernetes(ctx)
-		answered <- answer{kube, err}
-	}()
-	select {
-	case a := <-answered:
-		return a.kube, a.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// completeRuns offers the restores that the nodes know of, the newest first.
+// completeRuns offers the restores that this machine, the nodes of --ssh or the API server
+// know of, the newest first.
 func (o *ClusterOptions) completeRuns() completer {
 	return completeWith(func(ctx context.Context, args []string) ([]string, error) {
 		var err error
-		known := map[string]runStatus{} // by the ID of the decision
+		known := map[string]string{} // what is told of each, by the ID of its decision
 		switch {
 		case len(o.SSH) > 0:
 			err = o.runsBySSH(ctx, known)
@@ -125,76 +107,64 @@ func (o *ClusterOptions) completeRuns() completer {
 		here := &NodeOptions{Options: o.Options, StateDir: node.DefaultRuns, streams: o.streams}
 		if runs, listErr := here.runs(); listErr == nil {
 			for _, r := range runs {
-				add(known, newRunStatus(r))
+				add(known, newRunStatus(r).RunPlan)
 			}
 		}
 		return without(runWords(known), args), err
 	})
 }
 
-// add keeps what tells more of a run.
-func add(known map[string]runStatus, r runStatus) {
-	if r.RunPlan == nil || r.DecisionID == "" {
-		return
-	}
-	if old, there := known[r.DecisionID]; !there || old.finished() && !r.finished() {
-		known[r.DecisionID] = r
+func add(known map[string]string, p *RunPlan) {
+	if p != nil && p.DecisionID != "" && p.Snapshot.Path != "" {
+		known[p.DecisionID] = fmt.Sprintf("revision %d of %s", p.Revision, output.Clean(p.Snapshot.Path))
 	}
 }
 
-func runWords(known map[string]runStatus) []string {
+func runWords(known map[string]string) []string {
 	var words []string
-	for id, r := range known {
-		word := id
-		if r.State != "" {
-			word += "\t" + r.State
+	for id, told := range known {
+		if told != "" {
+			id += "\t" + told
 		}
-		if r.Begun != nil {
-			word += ", begun " + r.Begun.UTC().Format(time.DateTime)
-		}
-		words = append(words, word)
+		words = append(words, id)
 	}
 	slices.Sort(words) // an ID begins with its time
 	slices.Reverse(words)
 	return words
 }
 
-// runsBySSH asks the programs that are on the nodes already.
-func (o *ClusterOptions) runsBySSH(ctx context.Context, known map[string]runStatus) error {
-	program, err := transport.OpenProgram(o.NodeProgram)
-	if err != nil {
-		return err
-	}
+// runsBySSH reads the plans of the runs on the nodes, for which no program has to be there.
+func (o *ClusterOptions) runsBySSH(ctx context.Context, known map[string]string) error {
 	var all sync.WaitGroup
 	hosts := o.hosts()
-	lists, errs := make([]runList, len(hosts)), make([]error, len(hosts))
+	plans, errs := make([][]byte, len(hosts)), make([]error, len(hosts))
 	for i, host := range hosts {
 		all.Go(func() {
-			n, err := ssh.Dial(ctx, ssh.Config{Host: host, ConfigFile: o.SSHConfig, Sudo: o.SSHSudo, Program: program, OnlyIfThere: true})
-			if err != nil {
-				errs[i] = err
-				return
-			}
-			errs[i] = errors.Join(askJSON(ctx, n, []string{"node", "runs", "-o", "json"}, &lists[i]), n.Close())
+			config := ssh.Config{Host: host, ConfigFile: o.SSHConfig, Sudo: o.SSHSudo}
+			plans[i], errs[i] = ssh.Cat(ctx, config, journal.Plans(node.DefaultRuns))
 		})
 	}
 	all.Wait()
-	for _, list := range lists {
-		for _, r := range list.Items {
-			add(known, r)
+	for _, text := range plans {
+		for d := json.NewDecoder(bytes.NewReader(text)); ; {
+			var plan json.RawMessage
+			if d.Decode(&plan) != nil {
+				break
+			}
+			add(known, newRunPlan(plan))
 		}
 	}
 	return errors.Join(errs...)
 }
 
 // runOfKubernetes is the run whose data the cluster has, by the name of their directory.
-func (o *ClusterOptions) runOfKubernetes(ctx context.Context, known map[string]runStatus) error {
-	kube, err := o.askBriefly(ctx)
+func (o *ClusterOptions) runOfKubernetes(ctx context.Context, known map[string]string) error {
+	kube, err := o.askKubernetes(ctx)
 	if err != nil {
 		return err
 	}
 	if _, id, restored := strings.Cut(kube.DataDir, "restored-"); restored {
-		known[id] = runStatus{}
+		known[id] = ""
 	}
 	return nil
 }

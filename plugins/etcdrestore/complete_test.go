@@ -67,6 +67,26 @@ func reorder(before, after, begun, file string) []string {
 	return append(words, begun)
 }
 
+// hangs is a kubeconfig whose program for credentials takes longer than anybody waits.
+func hangs(t *testing.T) (file string) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "kubeconfig")
+	text := `{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: k, user: u}}], clusters: [{name: k, cluster: {server: 'https://127.0.0.1:1'}}],
+		users: [{name: u, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: sleep, args: ['20'], interactiveMode: Never}}}]}`
+	must(t, os.WriteFile(file, []byte(text), 0o600))
+	return file
+}
+
+// testHangs wants an answer of the verbs that need an API server.
+func testHangs(t *testing.T, file string) {
+	for _, args := range []string{"diff FILE --live", "undo FILE cm -n shop"} {
+		got := run(t, append(strings.Fields(strings.ReplaceAll(args, "FILE", file)), "--kubeconfig", hangs(t))...)
+		if got.code != 1 || !strings.Contains(got.err, "does not answer within") {
+			t.Errorf("%s: %+v", args, got)
+		}
+	}
+}
+
 // What a cluster has is offered without a trace on it, and never by waiting for long.
 func TestCompleteCluster(t *testing.T) {
 	t.Parallel()
@@ -82,10 +102,7 @@ func TestCompleteCluster(t *testing.T) {
 	})
 	t.Run("a kubeconfig that hangs", func(t *testing.T) {
 		t.Parallel()
-		config := filepath.Join(dir, "hangs")
-		text := `{apiVersion: v1, kind: Config, current-context: c, contexts: [{name: c, context: {cluster: k, user: u}}], clusters: [{name: k, cluster: {server: 'https://127.0.0.1:1'}}],
-			users: [{name: u, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: sleep, args: ['6'], interactiveMode: Never}}}]}`
-		must(t, os.WriteFile(config, []byte(text), 0o600))
+		config := hangs(t)
 		begun := time.Now()
 		for _, line := range []string{"rejoin", "check", "plan --members"} {
 			args := append(append([]string{"__complete"}, strings.Fields(line)...), "--kubeconfig", config, "")

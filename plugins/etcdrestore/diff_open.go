@@ -56,6 +56,9 @@ func (o *DiffOptions) compareLive(ctx context.Context, s *indexed, d *diffReport
 	if err != nil {
 		return output.WithHint(fmt.Errorf("--live needs an API server: %w", err), "give --kubeconfig, or compare with a snapshot of now: `%s save now.db`", o.Program)
 	}
+	if err := answers(ctx, config); err != nil {
+		return err
+	}
 	config = briskly(config)
 	d.Other = config.Host
 	live, err := newLive(config)

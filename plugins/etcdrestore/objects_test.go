@@ -101,6 +101,7 @@ func TestLsAndGet(t *testing.T) {
 		t.Run("get", func(t *testing.T) { t.Parallel(); testGet(t, file, client) })
 		t.Run("get of secrets", func(t *testing.T) { t.Parallel(); testGetSecrets(t, file) })
 		t.Run("get for apply", func(t *testing.T) { t.Parallel(); testGetForApply(t, file) })
+		t.Run("credentials that never come", func(t *testing.T) { t.Parallel(); testHangs(t, file) })
 		t.Run("completion", func(t *testing.T) { t.Parallel(); testComplete(t, file) })
 		t.Run("mistakes", func(t *testing.T) { t.Parallel(); testObjectMistakes(t, file) })
 	})

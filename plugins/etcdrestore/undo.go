@@ -139,6 +139,9 @@ func (o *UndoOptions) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if err := answers(ctx, config); err != nil {
+			return err
+		}
 		return o.undo(ctx, config, undo.Snapshot{Index: ix, Names: names}, want)
 	})
 }

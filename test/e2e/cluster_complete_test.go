@@ -35,11 +35,11 @@ func (f *fleet) testCompletion(t *testing.T, run string) {
 	f.requireClean(t)
 }
 
-// What earlier runs have left on the nodes tells of them over ssh: the newest first.
+// The plans on the nodes tell of earlier runs over ssh: the newest first.
 func (f *fleet) testCompletionOverSSH(t *testing.T) {
 	runs := f.completes(t, f.overSSH("rollback")...)
 	if len(runs) < 2 || runs[0] <= runs[1] {
-		t.Errorf("runs are %q", runs)
+		t.Fatalf("runs are %q", runs)
 	}
 	if report := f.completes(t, f.overSSH("report", runs[0])...); len(report) > 0 {
 		t.Errorf("behind a run there is %q", report)

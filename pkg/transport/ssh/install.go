@@ -22,7 +22,6 @@ fail() { echo "etcd-restore: $*" >&2; exit 1; };
 for tool in id uname sha256sum stat cut mkdir chmod mv rm cat; do command -v $tool >/dev/null || fail tool $tool; done;
 [ "$(id -u)" = 0 ] || fail root;
 dir=PROGRAMS/DIGEST; file=$dir/kubectl-etcd_restore;
-if [ "$1" = look ] && ! [ -e "$dir" ]; then echo etcd-restore: missing $(uname -m); exit 0; fi;
 mkdir -p "$dir";
 for d in DIR PROGRAMS "$dir"; do
   [ "$(stat -c "%u %F" "$d")" = "0 directory" ] || fail folder "$d";
@@ -50,9 +49,6 @@ func (n *Node) install(ctx context.Context) error {
 	answer, err := n.shell(ctx, "look", strings.NewReader(""))
 	if err != nil || answer == "there" {
 		return err
-	}
-	if n.cfg.OnlyIfThere {
-		return fmt.Errorf("%s: %w: it is not there", n.Name(), transport.ErrProgram)
 	}
 	if machine := lastOf(strings.Fields(answer)); machine != n.cfg.Program.Machine {
 		return n.otherKind(fmt.Sprintf("the program is for %s, and the node is %s", n.cfg.Program.Machine, clean(machine)))

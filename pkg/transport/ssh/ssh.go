@@ -34,8 +34,6 @@ type Config struct {
 	ConfigFile string // of ssh; "" is its own
 	Sudo       bool   // the user is not root, and may sudo without a password
 	Program    transport.Program
-
-	OnlyIfThere bool // the program is not brought there: an ErrProgram if it is missing
 }
 
 // Node is a host with this program on it.
@@ -50,6 +48,18 @@ type Node struct {
 
 // Dial connects, and brings the program there if need be. Close the node.
 func Dial(ctx context.Context, cfg Config) (*Node, error) {
+	n, err := connect(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.install(ctx); err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	return n, nil
+}
+
+// connect asks nobody yet.
+func connect(cfg Config) (*Node, error) {
 	if err := check(cfg.Host); err != nil {
 		return nil, err
 	}
@@ -60,9 +70,6 @@ func Dial(ctx context.Context, cfg Config) (*Node, error) {
 	}
 	if n.dir, err = os.MkdirTemp("", "etcd-restore-"); err != nil { // 0700
 		return nil, err
-	}
-	if err := n.install(ctx); err != nil {
-		return nil, errors.Join(err, n.Close())
 	}
 	return n, nil
 }

@@ -292,6 +292,25 @@ func TestSudo(t *testing.T) {
 	must(t, n.Run(t.Context(), transport.Command{Args: []string{"echo"}}))
 }
 
+// TestCat: files are read, and nothing is brought there.
+func TestCat(t *testing.T) {
+	t.Parallel()
+	h := startHost(t, options{})
+	dir := t.TempDir()
+	for name, text := range map[string]string{"a.json": "{1}", "b.json": "{2}", "big": strings.Repeat("x", 8<<20)} {
+		must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	for pattern, want := range map[string]string{"*.json": "{1}{2}", "none*": ""} {
+		if got, err := ssh.Cat(t.Context(), h.config(t), filepath.Join(dir, pattern)); err != nil || string(got) != want {
+			t.Errorf("%s: %q, %v", pattern, got, err)
+		}
+	}
+	if got, err := ssh.Cat(t.Context(), h.config(t), filepath.Join(dir, "big")); err == nil {
+		t.Errorf("%d bytes were read", len(got))
+	}
+	run(t, "ssh", "-F", h.dir+"/config", "cp1", "! ls -d /var/lib/etcd-restore")
+}
+
 // TestOneSession: a server that allows one session a connection gets a login each.
 func TestOneSession(t *testing.T) {
 	t.Parallel()
