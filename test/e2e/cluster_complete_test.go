@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -38,7 +39,10 @@ func (f *fleet) testCompletion(t *testing.T, run string) {
 // The plans on the nodes tell of earlier runs over ssh: the newest first.
 func (f *fleet) testCompletionOverSSH(t *testing.T) {
 	runs := f.completes(t, f.overSSH("rollback")...)
-	if len(runs) < 2 || runs[0] <= runs[1] {
+	oldest := slices.Clone(runs)
+	slices.Sort(oldest) // an ID begins with its time
+	slices.Reverse(oldest)
+	if len(runs) == 0 || !slices.Equal(runs, oldest) {
 		t.Fatalf("runs are %q", runs)
 	}
 	if report := f.completes(t, f.overSSH("report", runs[0])...); len(report) > 0 {

@@ -20,7 +20,7 @@ type facts struct {
 
 // wanted are the facts of each shape, of a minor version.
 func wanted(minor string) map[string]facts {
-	etcd := map[string]string{"v1.37": "3.7.0"}[minor]
+	etcd := map[string]string{"v1.34": "3.6.5", "v1.35": "3.6.6", "v1.36": "3.6.8", "v1.37": "3.7.0"}[minor]
 	plain := facts{
 		Name: "cp1", InitialCluster: "cp1=https://10.99.0.11:2380", State: "new",
 		Peer: []string{"https://10.99.0.11:2380"}, ListenPeer: []string{"https://10.99.0.11:2380"},

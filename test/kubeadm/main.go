@@ -45,6 +45,9 @@ type minor struct{ name, module string }
 
 func minors() []minor {
 	return []minor{
+		{"v1.34", "test/kubeadm/v1.34"},
+		{"v1.35", "test/kubeadm/v1.35"},
+		{"v1.36", "test/kubeadm/v1.36"},
 		{"v1.37", "test/lab/kubernetes"},
 	}
 }
