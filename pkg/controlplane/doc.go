@@ -13,6 +13,9 @@
 //     at the only safe moment: the manifests are out and the containers gone.
 //   - A pod whose predecessor is not finished waits 10 to 15 s. The predecessor is
 //     finished soon after its folder below /var/lib/kubelet/pods is gone.
+//   - A sandbox is there within a second, and after five on a busy node. The pod's folder
+//     is made before it. A pod whose manifest is taken out meanwhile is begun all the same
+//     and then ended, for which an API server takes half a minute.
 //   - What a container that failed has to wait counts from containers that still exist.
 //     So old sandboxes are removed.
 //   - An API server without an etcd answers slowly, and the kubelet waits for it. So
